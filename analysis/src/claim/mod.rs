@@ -1,0 +1,16 @@
+//! Sentences with a test, and what the data say to them.
+//!
+//! [`ClaimFile`] is what `artifacts/claims.toml` holds, [`judge`] holds it against the estimates,
+//! [`Verdict`] is the outcome. A refuted claim is a result and is printed as one.
+
+mod evidence;
+mod judge;
+mod source;
+mod verdict;
+
+pub use judge::{CLAIMS_SCHEMA, ClaimResult, Claims, Evidence, judge};
+pub use source::{Claim, ClaimFile, ClaimTest, Level, PaperValue};
+pub use verdict::{Bounds, Criterion, Verdict};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! Values with intervals.
+//!
+//! A run is the unit of replication. One point: geometric mean over its runs with a t interval on
+//! the logarithms. Two points: the paired log ratio by block, which removes whatever a block has
+//! in common (temperature, time of day). Start with [`estimates_of`].
+
+mod compare;
+mod group;
+mod interval;
+mod metric;
+mod record;
+pub mod sum;
+
+pub use compare::comparisons_of;
+pub use group::estimates_of;
+pub use interval::{
+    Estimate, Interval, LEVEL, Method, NoInterval, Unusable, geometric_mean, line_slope, mean,
+    paired_ratio, student_t_quantile,
+};
+pub use metric::Metric;
+pub use record::{
+    ComparisonRecord, ESTIMATES_SCHEMA, EstimateRecord, Estimates, MissingRecord, round_for_record,
+};

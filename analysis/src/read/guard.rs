@@ -1,0 +1,57 @@
+//! Decoding damaged files without falling over.
+//!
+//! The Parquet decoder of Polars panics on some damaged pages (an impossible encoding, a length
+//! beyond the page). A flipped bit in a raw file is an expected input here, so such a panic becomes
+//! an error value, and its message, which would only confuse, is kept off standard error.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{self, UnwindSafe};
+use std::sync::Once;
+
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a decoder on this thread; the error is the message of its panic.
+pub(super) fn guarded<T>(decode: impl FnOnce() -> T + UnwindSafe) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !DECODING.get() {
+                report(info);
+            }
+        }));
+    });
+    DECODING.set(true);
+    let result = panic::catch_unwind(decode);
+    DECODING.set(false);
+    result.map_err(|panic| message(panic.as_ref()))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("the decoder gave up").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_decoder_is_an_error_with_its_message() {
+        assert_eq!(guarded(|| 7), Ok(7));
+        assert_eq!(
+            guarded(|| panic!("bad page {}", 3)),
+            Err::<(), _>("bad page 3".to_owned())
+        );
+        assert_eq!(
+            guarded(|| panic!("bad page")),
+            Err::<(), _>("bad page".to_owned())
+        );
+    }
+}

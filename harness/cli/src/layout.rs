@@ -1,0 +1,67 @@
+//! Where things lie in the repository; every path of the program is made here.
+
+use std::path::{Path, PathBuf};
+
+/// The repository that a command works on.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(root: &Path) -> Self {
+        // Paths are printed; "artifacts/raw" reads better than "./artifacts/raw".
+        let root = if root == Path::new(".") { Path::new("") } else { root };
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    /// Measured campaigns, one folder each.
+    pub(crate) fn raw(&self) -> PathBuf {
+        self.root.join("artifacts/raw")
+    }
+
+    /// Recordings of other programs.
+    pub(crate) fn imported(&self) -> PathBuf {
+        self.root.join("artifacts/imported")
+    }
+
+    /// The claims.
+    pub(crate) fn claims(&self) -> PathBuf {
+        self.root.join("artifacts/claims.toml")
+    }
+
+    /// Checksums of the outputs that the authors got.
+    pub(crate) fn expected(&self) -> PathBuf {
+        self.root.join("artifacts/expected-outputs.sha256")
+    }
+
+    /// The plan of the live check.
+    pub(crate) fn live_plan(&self) -> PathBuf {
+        self.root.join("artifacts/plans/cpu-live-check.toml")
+    }
+
+    /// Output digests that the live check must meet.
+    pub(crate) fn live_snapshot(&self) -> PathBuf {
+        self.root.join("artifacts/live-check.json")
+    }
+
+    /// Sources of the paper.
+    pub(crate) fn paper(&self) -> PathBuf {
+        self.root.join("paper")
+    }
+}
+
+/// The subfolders of a folder, sorted by name.
+pub(crate) fn subfolders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}

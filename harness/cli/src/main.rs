@@ -1,0 +1,35 @@
+//! `joulebench`: parse, call, print. Every verb is one file below [`verb`].
+
+mod args;
+mod derive;
+mod exit;
+mod layout;
+mod progress;
+mod reproduction;
+mod verb;
+mod verdicts;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Verb};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.verb {
+        Verb::Doctor(doctor) => verb::doctor::run(&doctor),
+        Verb::Plan(plan) => verb::plan::run(&plan),
+        Verb::Run(run) => verb::run::run(&run),
+        Verb::Status(status) => verb::status::run(&status),
+        Verb::Analyze(analyze) => verb::analyze::run(&analyze),
+        Verb::Figures(figures) => verb::figures::run(&figures),
+        Verb::Claims(claims) => verb::claims::run(&claims),
+        Verb::Paper(paper) => verb::paper::run(&paper),
+        Verb::Dataset(dataset) => verb::dataset::run(&dataset),
+        Verb::Reproduce(reproduce) => verb::reproduce::run(&reproduce),
+        Verb::Completions(completions) => verb::shell::completions(&completions),
+        Verb::Man(man) => verb::shell::man(&man),
+    };
+    exit::report(result)
+}

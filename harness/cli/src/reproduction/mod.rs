@@ -1,0 +1,5 @@
+//! Regenerating everything: the parts of `joulebench reproduce`.
+
+pub(crate) mod live;
+pub(crate) mod manifest;
+pub(crate) mod memory;

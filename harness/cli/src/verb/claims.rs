@@ -1,0 +1,19 @@
+//! `joulebench claims`
+
+use crate::args::ClaimsArguments;
+use crate::derive::Derivation;
+use crate::exit::Exit;
+use crate::layout::Layout;
+use crate::verdicts;
+
+pub(crate) fn run(arguments: &ClaimsArguments) -> anyhow::Result<Exit> {
+    let places = &arguments.places;
+    let derivation = Derivation::new(Layout::new(&places.root), &places.out, &[])?;
+    let claims = derivation.claims()?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&claims)?);
+    } else {
+        print!("{}", verdicts::table(&claims));
+    }
+    Ok(if verdicts::hold(&claims) { Exit::Success } else { Exit::Failure })
+}

@@ -1,0 +1,44 @@
+//! `joulebench dataset`
+
+use std::path::Path;
+
+use analysis::dataset::{self, Counts};
+
+use crate::args::{DatasetAction, DatasetArguments};
+use crate::derive::Derivation;
+use crate::exit::Exit;
+use crate::layout::Layout;
+
+pub(crate) fn run(arguments: &DatasetArguments) -> anyhow::Result<Exit> {
+    match &arguments.action {
+        DatasetAction::Build { raw, places } => {
+            let derivation = Derivation::new(Layout::new(&places.root), &places.out, raw)?;
+            let summary = derivation.dataset()?;
+            println!("{}: {}", summary.path.display(), words(&summary.counts));
+            Ok(Exit::Success)
+        }
+        DatasetAction::Verify { folder, json } => verify(folder, *json),
+    }
+}
+
+fn verify(folder: &Path, json: bool) -> anyhow::Result<Exit> {
+    let summary = dataset::verify(folder)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        println!(
+            "{}: {} files as they should be, {}",
+            folder.display(),
+            summary.files,
+            words(&summary.counts)
+        );
+    }
+    Ok(Exit::Success)
+}
+
+fn words(counts: &Counts) -> String {
+    format!(
+        "{} runs, {} samples, {} marks, {} machines",
+        counts.runs, counts.samples, counts.marks, counts.machines
+    )
+}

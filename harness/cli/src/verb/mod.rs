@@ -1,0 +1,13 @@
+//! One file per verb.
+
+pub(crate) mod analyze;
+pub(crate) mod claims;
+pub(crate) mod dataset;
+pub(crate) mod doctor;
+pub(crate) mod figures;
+pub(crate) mod paper;
+pub(crate) mod plan;
+pub(crate) mod reproduce;
+pub(crate) mod run;
+pub(crate) mod shell;
+pub(crate) mod status;

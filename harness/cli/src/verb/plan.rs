@@ -1,0 +1,75 @@
+//! `joulebench plan`
+
+use harness::plan_file;
+use model::plan::{DeviceKind, Plan};
+use serde::Serialize;
+
+use crate::args::PlanArguments;
+use crate::exit::Exit;
+
+/// What a plan amounts to.
+#[derive(Serialize)]
+struct Outline<'a> {
+    plan: &'a Plan,
+    runs: Vec<model::run::Run>,
+    expected_s: f64,
+    needs: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
+    let plan = plan_file::read(&arguments.file)?;
+    let runs = plan.runs();
+    #[expect(clippy::cast_precision_loss, reason = "a count of runs")]
+    let expected_s = plan.session.planned_s() * runs.len() as f64;
+    let outline = Outline {
+        needs: needs(&plan),
+        runs,
+        expected_s,
+        plan: &plan,
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&outline)?);
+    } else {
+        print(&outline);
+    }
+    Ok(Exit::Success)
+}
+
+fn needs(plan: &Plan) -> Vec<String> {
+    let device = match plan.session.device {
+        DeviceKind::Nvml => format!("NVIDIA GPU {} and its driver", plan.session.device_index),
+        DeviceKind::Cpu => "this machine's processor; energy only where RAPL can be read".to_owned(),
+        DeviceKind::Emulated => "nothing: the GPU is emulated in virtual time".to_owned(),
+    };
+    let engines = plan
+        .engines
+        .iter()
+        .map(|(name, engine)| format!("engine {name}: {}", engine.command.join(" ")));
+    std::iter::once(device).chain(engines).collect()
+}
+
+fn print(outline: &Outline<'_>) {
+    let plan = outline.plan;
+    println!("{}: {}", plan.name, plan.title);
+    println!("{} points × {} blocks = {} runs", plan.points.len(), plan.blocks, outline.runs.len());
+    match plan.session.device {
+        DeviceKind::Emulated => println!("virtual time: seconds in all"),
+        _ => println!(
+            "at least {:.0} min ({:.0} s a run, and the time to load the model)",
+            outline.expected_s / 60.0,
+            plan.session.planned_s()
+        ),
+    }
+    println!("needs:");
+    for need in &outline.needs {
+        println!("  {need}");
+    }
+    println!("points:");
+    for point in &plan.points {
+        println!("  {point}");
+    }
+    println!("order of the first block:");
+    for run in outline.runs.iter().filter(|run| run.block == 0) {
+        println!("  {}  {}", run.id, run.point);
+    }
+}

@@ -1,0 +1,66 @@
+//! `joulebench run`
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use harness::device::Backend;
+use harness::plan_file;
+use harness::store::{Store, sealed_runs};
+use harness::sweep::{self, Budget, SweepEnd};
+use model::plan::DeviceKind;
+
+use crate::args::RunArguments;
+use crate::exit::Exit;
+use crate::progress::SweepBar;
+
+pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let plan = plan_file::read(&arguments.file)?;
+    let text = fs_err::read_to_string(&arguments.file)?;
+    // Everything that can refuse does so before the store is made.
+    let backend = Backend::load(plan.session.device)?;
+    drop(backend.open(plan.session.device_index)?);
+    let root = arguments.store.join(&plan.name);
+    let store = Store::open(&root, &text).with_context(|| format!("store {}", root.display()))?;
+
+    let sealed = sealed_runs(&root, &plan)?.len();
+    let total = plan.runs().len();
+    let mut bar = SweepBar::new(total, sealed);
+    let clock = match plan.session.device {
+        DeviceKind::Emulated => no_wall_time,
+        DeviceKind::Nvml | DeviceKind::Cpu => wall_time,
+    };
+    let budget = Budget::starting_now(arguments.budget);
+    let end = sweep::run(&plan, &backend, &store, budget, clock, &mut bar);
+    bar.finish();
+    let end = end?;
+    println!("{}", summary(&end, total, &root.display().to_string()));
+    Ok(match end {
+        SweepEnd::Complete => Exit::Success,
+        SweepEnd::BudgetSpent { .. } => Exit::MoreToDo,
+        SweepEnd::Failures { .. } => Exit::RunsFailed,
+    })
+}
+
+fn summary(end: &SweepEnd, total: usize, root: &str) -> String {
+    match end {
+        SweepEnd::Complete => format!("all {total} runs are sealed in {root}"),
+        SweepEnd::BudgetSpent { left } => {
+            format!("budget spent: {left} of {total} runs are left; the same command goes on")
+        }
+        SweepEnd::Failures { failed } => format!(
+            "{failed} of {total} runs failed, see {root}/failed; the same command tries them again"
+        ),
+    }
+}
+
+/// A note for people in the trace; no result depends on it.
+#[expect(clippy::disallowed_methods, reason = "the date of a measurement, for people only")]
+fn wall_time() -> Option<u64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(since.as_secs())
+}
+
+/// Emulated traces are the same bytes whenever they are made.
+const fn no_wall_time() -> Option<u64> {
+    None
+}

@@ -1,0 +1,98 @@
+//! The verdict table for terminals.
+
+use std::fmt::Write as _;
+
+use analysis::claim::{ClaimResult, Claims, Evidence, Verdict};
+
+/// Whether every claim could be judged and agrees with the paper. A refuted claim that the paper
+/// prints as refuted is as it should be.
+pub(crate) fn hold(claims: &Claims) -> bool {
+    claims
+        .claims
+        .iter()
+        .all(|claim| claim.verdict != Verdict::Unavailable && claim.agrees_with_paper != Some(false))
+}
+
+/// One line for each claim: what the paper says, what came out, the verdict, and the sentence.
+pub(crate) fn table(claims: &Claims) -> String {
+    let header = ["claim", "paper", "regenerated", "same", "verdict", "sentence"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(header)
+        .chain(claims.claims.iter().map(row))
+        .collect();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..5).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        for (cell, width) in row.iter().zip(&widths) {
+            let gap = width - cell.chars().count() + 2;
+            write!(text, "{cell}{:gap$}", "").expect("a string takes all");
+        }
+        text.push_str(&row[5]);
+        text.push('\n');
+    }
+    text
+}
+
+fn row(claim: &ClaimResult) -> [String; 6] {
+    let paper = claim.paper.map_or_else(|| "-".to_owned(), |paper| significant(paper.value));
+    let regenerated = match (&claim.decisive, &claim.reason) {
+        (Some(evidence), _) => interval(evidence),
+        (None, Some(reason)) => reason.clone(),
+        (None, None) => "-".to_owned(),
+    };
+    let same = match claim.agrees_with_paper {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "-",
+    };
+    [
+        claim.id.clone(),
+        paper,
+        regenerated,
+        same.to_owned(),
+        claim.verdict.to_string(),
+        claim.sentence.clone(),
+    ]
+}
+
+fn interval(evidence: &Evidence) -> String {
+    let unit = if evidence.unit == "1" { "" } else { &evidence.unit };
+    let value = significant(evidence.value);
+    match (evidence.low, evidence.high) {
+        (Some(low), Some(high)) => {
+            format!("{value} [{}, {}] {unit}", significant(low), significant(high))
+        }
+        _ => format!("{value} {unit}"),
+    }
+    .trim_end()
+    .to_owned()
+}
+
+/// Four significant digits.
+fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the exponent of an f64 is small")]
+    let magnitude = value.abs().log10().floor() as i32;
+    let decimals = usize::try_from(3 - magnitude).unwrap_or(0);
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_four_significant_digits() {
+        assert_eq!(significant(5.123_456), "5.123");
+        assert_eq!(significant(-0.012_345_6), "-0.01235");
+        assert_eq!(significant(123_456.0), "123456");
+        assert_eq!(significant(0.0), "0");
+    }
+}

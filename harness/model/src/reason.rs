@@ -1,0 +1,85 @@
+//! Why a reading, a run or a number is missing. Missing data is a reason, never a zero.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item:meta])* $variant:ident => $code:literal, $text:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name {
+            $($(#[$item])* #[doc = $text] $variant,)*
+        }
+
+        impl $name {
+            /// Every code, in the order of severity tables.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The code as it stands in data.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)*
+                }
+            }
+
+            /// The code in one sentence.
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.code())
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a sensor of a device gives no reading.
+    Absence {
+        NotSupported => "not_supported", "the device or its driver does not offer this reading";
+        NoPermission => "no_permission", "the reading exists but this user may not take it";
+        NoDevice => "no_device", "no device of this kind is present";
+        ReadFailed => "read_failed", "the driver answered with an error at this moment";
+    }
+}
+
+reasons! {
+    /// What is wrong with a run. A run with any of these is left out of the estimates and listed.
+    RunFault {
+        WorkerNotStarted => "worker_not_started", "the worker's command could not be started";
+        WorkerCrashed => "worker_crashed", "the worker ended before it said done";
+        WorkerTimeout => "worker_timeout", "the worker said nothing for longer than the plan allows";
+        WorkerGarbage => "worker_garbage", "the worker printed a line that is not a mark, or marks out of order";
+        WorkerFailed => "worker_failed", "the worker itself reported a failure";
+        DeviceLost => "device_lost", "the device stopped answering during the run";
+        WorkMismatch => "work_mismatch", "the work that the worker claims is not the work that the point asks for";
+        NoWork => "no_work", "no phase of work ended inside the window";
+        CounterBackwards => "counter_backwards", "the energy counter went backwards inside the window";
+        CounterFrozen => "counter_frozen", "the energy counter did not tick inside the window";
+        ForeignProcess => "foreign_process", "another process used the device during the window";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_the_serialised_names() {
+        for fault in RunFault::ALL {
+            let json = serde_json::to_string(fault).expect("a fault serialises");
+            assert_eq!(json, format!("\"{}\"", fault.code()));
+        }
+        for absence in Absence::ALL {
+            let json = serde_json::to_string(absence).expect("an absence serialises");
+            assert_eq!(json, format!("\"{}\"", absence.code()));
+        }
+    }
+}

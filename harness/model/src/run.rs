@@ -1,0 +1,140 @@
+//! A run: one execution of a point in a fresh worker process, the unit of replication.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::plan::{DeviceKind, Plan, SessionSettings};
+use crate::point::Point;
+
+/// The content hash of a run: the same work gets the same id, so that a resumed sweep knows what
+/// it already has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// Sixteen hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a run executes, and its place in the sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Content hash of everything that decides what the run does.
+    pub id: RunId,
+    /// Name of the sweep.
+    pub sweep: String,
+    /// Block, from 0: every block holds each point once.
+    pub block: u32,
+    /// Place of the run in the whole sweep, from 0.
+    pub order: u32,
+    /// The axis values.
+    pub point: Point,
+    /// The command of the worker and whether it speaks the protocol.
+    pub engine: Engine,
+    /// Seed of the weights, the same for the whole sweep.
+    pub weights_seed: u64,
+    /// Seed of the inputs, the same for all runs of a point.
+    pub input_seed: u64,
+    /// Device and times of the session.
+    pub session: SessionSettings,
+}
+
+/// A program that does the work of a point.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// Program and arguments. `joulebench-worker` means the one beside the harness.
+    pub command: Vec<String>,
+    /// Whether it prints marks. A command that prints none is measured as one window.
+    #[serde(default)]
+    pub protocol: Protocol,
+}
+
+/// How the harness and an engine talk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// JSON lines as in `docs/worker-protocol.md`.
+    #[default]
+    Marks,
+    /// None: from the start of the process to its end is one window.
+    None,
+}
+
+/// What the id is made of. The place in the order is not part of it: it does not change the work.
+#[derive(Serialize)]
+struct Identity<'a> {
+    sweep: &'a str,
+    block: u32,
+    point: &'a Point,
+    engine: &'a Engine,
+    weights_seed: u64,
+    input_seed: u64,
+    device: DeviceKind,
+    session: &'a SessionSettings,
+}
+
+impl Run {
+    /// The run of a point in a block of a plan.
+    pub(crate) fn new(plan: &Plan, block: u32, order: u32, point: Point, engine: Engine) -> Self {
+        let input_seed = first_u64(&hash(&(plan.seed, "input", &point)));
+        let session = plan.session.clone();
+        let identity = Identity {
+            sweep: &plan.name,
+            block,
+            point: &point,
+            engine: &engine,
+            weights_seed: plan.seed,
+            input_seed,
+            device: plan.session.device,
+            session: &session,
+        };
+        let digest = hash(&identity);
+        Self {
+            id: RunId(hex(&digest[..8])),
+            sweep: plan.name.clone(),
+            block,
+            order,
+            point,
+            engine,
+            weights_seed: plan.seed,
+            input_seed,
+            session,
+        }
+    }
+}
+
+/// SHA-256 of the JSON form; struct fields and point axes have a fixed order.
+fn hash<T: Serialize>(value: &T) -> [u8; 32] {
+    let json = serde_json::to_vec(value).expect("run identities are plain data");
+    Sha256::digest(&json).into()
+}
+
+fn first_u64(digest: &[u8; 32]) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    // 53 bits, so that the seed survives JSON readers that hold numbers as f64.
+    u64::from_le_bytes(first) >> 11
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+    }
+    text
+}

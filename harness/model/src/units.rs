@@ -1,0 +1,289 @@
+//! Quantities with their unit in the type.
+//!
+//! Raw readings stay the integers that the driver gave ([`Millijoules`], [`Milliwatts`],
+//! [`Megahertz`], [`Nanos`]); derived quantities are `f64` in SI units ([`Joules`], [`Watts`],
+//! [`Seconds`], [`Hertz`]). Only operators that physics knows are defined, so joules never meet
+//! watts except through time.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, Div, Mul, Sub};
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! raw_quantity {
+    ($(#[$doc:meta])* $name:ident($int:ty), $symbol:literal) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name($int);
+
+        impl $name {
+            /// Wraps a reading that is already in this unit.
+            pub const fn new(count: $int) -> Self {
+                Self(count)
+            }
+
+            /// The bare integer, in the unit of the type.
+            pub const fn get(self) -> $int {
+                self.0
+            }
+
+            /// The difference to an earlier reading; `None` where the reading went backwards.
+            pub fn checked_sub(self, earlier: Self) -> Option<Self> {
+                self.0.checked_sub(earlier.0).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{} {}", self.0, $symbol)
+            }
+        }
+    };
+}
+
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident, $symbol:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(f64);
+
+        impl $name {
+            /// The symbol of the unit, for axes, tables and metadata.
+            pub const SYMBOL: &'static str = $symbol;
+
+            /// Wraps a number that is already in this unit.
+            pub const fn new(value: f64) -> Self {
+                Self(value)
+            }
+
+            /// The bare number, in the unit of the type.
+            pub const fn get(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl Add for $name {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                Self(self.0 + other.0)
+            }
+        }
+
+        impl Sub for $name {
+            type Output = Self;
+            fn sub(self, other: Self) -> Self {
+                Self(self.0 - other.0)
+            }
+        }
+
+        impl Mul<f64> for $name {
+            type Output = Self;
+            fn mul(self, factor: f64) -> Self {
+                Self(self.0 * factor)
+            }
+        }
+
+        impl Div<f64> for $name {
+            type Output = Self;
+            fn div(self, divisor: f64) -> Self {
+                Self(self.0 / divisor)
+            }
+        }
+
+        /// Two values of one unit divide to a plain ratio.
+        impl Div for $name {
+            type Output = f64;
+            fn div(self, other: Self) -> f64 {
+                self.0 / other.0
+            }
+        }
+
+        impl Sum for $name {
+            fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+                parts.fold(Self(0.0), Add::add)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match f.precision() {
+                    Some(digits) => write!(f, "{:.*} {}", digits, self.0, $symbol),
+                    None => write!(f, "{} {}", self.0, $symbol),
+                }
+            }
+        }
+    };
+}
+
+raw_quantity!(
+    /// Energy as the NVML counter gives it.
+    Millijoules(u64), "mJ"
+);
+raw_quantity!(
+    /// Energy as Linux powercap (RAPL) gives it.
+    Microjoules(u64), "µJ"
+);
+raw_quantity!(
+    /// Power as NVML gives it.
+    Milliwatts(u64), "mW"
+);
+raw_quantity!(
+    /// A clock as NVML gives it.
+    Megahertz(u32), "MHz"
+);
+raw_quantity!(
+    /// A moment or a duration on the one monotonic clock, in nanoseconds.
+    ///
+    /// Moments count from an arbitrary origin that harness and worker share on one machine
+    /// (`CLOCK_MONOTONIC` on Linux); only differences mean anything.
+    Nanos(u64), "ns"
+);
+quantity!(
+    /// Energy.
+    Joules, "J"
+);
+quantity!(
+    /// Power.
+    Watts, "W"
+);
+quantity!(
+    /// Time.
+    Seconds, "s"
+);
+quantity!(
+    /// Frequency.
+    Hertz, "Hz"
+);
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 mJ are 285 years at 1 kW")]
+impl From<Millijoules> for Joules {
+    fn from(raw: Millijoules) -> Self {
+        Self(raw.0 as f64 / 1e3)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 µJ are 104 days at 1 kW")]
+impl From<Microjoules> for Joules {
+    fn from(raw: Microjoules) -> Self {
+        Self(raw.0 as f64 / 1e6)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a power reading is far below 2^53 mW")]
+impl From<Milliwatts> for Watts {
+    fn from(raw: Milliwatts) -> Self {
+        Self(raw.0 as f64 / 1e3)
+    }
+}
+
+impl From<Megahertz> for Hertz {
+    fn from(raw: Megahertz) -> Self {
+        Self(f64::from(raw.0) * 1e6)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 ns are 104 days")]
+impl From<Nanos> for Seconds {
+    fn from(raw: Nanos) -> Self {
+        Self(raw.0 as f64 / 1e9)
+    }
+}
+
+impl Nanos {
+    /// A duration given in seconds, as plans write it; negative and non-finite values become zero.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the value is clamped to the range of u64 first"
+    )]
+    pub fn from_seconds(seconds: f64) -> Self {
+        Self((seconds * 1e9).round().clamp(0.0, 1.8e19) as u64)
+    }
+
+    /// A duration given in milliseconds.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis * 1_000_000)
+    }
+
+    /// The later of two moments minus the earlier one, zero where they are out of order.
+    pub const fn saturating_sub(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Moment plus duration.
+impl Add for Nanos {
+    type Output = Self;
+    fn add(self, duration: Self) -> Self {
+        Self(self.0 + duration.0)
+    }
+}
+
+impl Mul<Seconds> for Watts {
+    type Output = Joules;
+    fn mul(self, time: Seconds) -> Joules {
+        Joules(self.0 * time.0)
+    }
+}
+
+impl Mul<Watts> for Seconds {
+    type Output = Joules;
+    fn mul(self, power: Watts) -> Joules {
+        power * self
+    }
+}
+
+impl Div<Seconds> for Joules {
+    type Output = Watts;
+    fn div(self, time: Seconds) -> Watts {
+        Watts(self.0 / time.0)
+    }
+}
+
+impl Div<Watts> for Joules {
+    type Output = Seconds;
+    fn div(self, power: Watts) -> Seconds {
+        Seconds(self.0 / power.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn power_times_time_is_energy() {
+        let energy = Watts::new(100.0) * Seconds::new(2.0);
+        assert_eq!(energy, Joules::new(200.0));
+        assert_eq!(energy / Seconds::new(2.0), Watts::new(100.0));
+        assert_eq!(energy / Watts::new(100.0), Seconds::new(2.0));
+        assert!((energy / Joules::new(50.0) - 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn raw_readings_convert_at_their_scale() {
+        assert_eq!(Joules::from(Millijoules::new(1_500)), Joules::new(1.5));
+        assert_eq!(Joules::from(Microjoules::new(1_500)), Joules::new(0.0015));
+        assert_eq!(Watts::from(Milliwatts::new(74_580)), Watts::new(74.58));
+        assert_eq!(Hertz::from(Megahertz::new(1_980)), Hertz::new(1.98e9));
+        assert_eq!(Seconds::from(Nanos::from_seconds(2.5)), Seconds::new(2.5));
+    }
+
+    #[test]
+    fn a_counter_that_went_backwards_has_no_difference() {
+        let earlier = Millijoules::new(10);
+        assert_eq!(Millijoules::new(9).checked_sub(earlier), None);
+        assert_eq!(Millijoules::new(12).checked_sub(earlier), Some(Millijoules::new(2)));
+    }
+
+    #[test]
+    fn display_carries_the_unit_and_honours_precision() {
+        assert_eq!(format!("{:.2}", Joules::new(1.005_4)), "1.01 J");
+        assert_eq!(Milliwatts::new(7).to_string(), "7 mW");
+    }
+}

@@ -1,0 +1,252 @@
+//! NVIDIA GPUs through `libnvidia-ml.so.1`, which is loaded at run time. Reads only: nothing here
+//! changes a setting of the board.
+
+mod fields;
+mod gpm;
+
+use model::machine::{Device as DeviceRecord, Machine};
+use model::plan::DeviceKind;
+use model::provenance::Provenance;
+use model::reason::Absence;
+use model::run::{Run, hex};
+use model::sample::Sample;
+use model::units::{Joules, Megahertz, Millijoules, Milliwatts, Nanos};
+use nvml_wrapper::enum_wrappers::device::{Clock as ClockDomain, TemperatureSensor};
+use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::{Device, Nvml};
+use sha2::{Digest, Sha256};
+
+use self::fields::FieldReader;
+use self::gpm::GpmReader;
+use super::{Control, DeviceError, Instrument, Sense};
+use crate::clock::{Clock, MonotonicClock, monotonic_now};
+use crate::host;
+use crate::worker::{ChildWorker, LaunchError, Worker};
+
+/// The loaded driver library.
+#[derive(Debug)]
+pub struct NvmlDriver {
+    nvml: Nvml,
+}
+
+impl NvmlDriver {
+    /// Loads `libnvidia-ml.so.1` and initialises it.
+    ///
+    /// # Errors
+    /// [`DeviceError::DriverAbsent`] or [`DeviceError::NoPermission`].
+    pub fn load() -> Result<Self, DeviceError> {
+        Nvml::init().map(|nvml| Self { nvml }).map_err(|error| match error {
+            NvmlError::NoPermission => DeviceError::NoPermission {
+                reason: error.to_string(),
+            },
+            other => DeviceError::DriverAbsent {
+                reason: other.to_string(),
+            },
+        })
+    }
+
+    /// How many GPUs there are.
+    ///
+    /// # Errors
+    /// Where the driver does not answer.
+    pub fn device_count(&self) -> Result<u32, DeviceError> {
+        self.nvml.device_count().map_err(call("nvmlDeviceGetCount"))
+    }
+
+    pub(super) fn open(&self, index: u32) -> Result<NvmlInstrument<'_>, DeviceError> {
+        let count = self.device_count()?;
+        if index >= count {
+            return Err(DeviceError::NoSuchDevice { index, count });
+        }
+        let device = self
+            .nvml
+            .device_by_index(index)
+            .map_err(call("nvmlDeviceGetHandleByIndex"))?;
+        NvmlInstrument::new(&self.nvml, device)
+    }
+}
+
+/// One GPU.
+pub(super) struct NvmlInstrument<'nvml> {
+    clock: MonotonicClock,
+    device: Device<'nvml>,
+    fields: FieldReader,
+    gpm: GpmReader<'nvml>,
+    machine: Machine,
+}
+
+impl<'nvml> NvmlInstrument<'nvml> {
+    fn new(nvml: &'nvml Nvml, device: Device<'nvml>) -> Result<Self, DeviceError> {
+        let mut fields = FieldReader::new(&device)?;
+        let mut gpm = GpmReader::new(nvml, &device);
+        let machine = describe(nvml, &device, &mut fields, &mut gpm)?;
+        Ok(Self {
+            clock: MonotonicClock,
+            device,
+            fields,
+            gpm,
+            machine,
+        })
+    }
+}
+
+impl Instrument for NvmlInstrument<'_> {
+    fn sense(&mut self) -> &mut dyn Sense {
+        self
+    }
+
+    fn control(&mut self) -> Option<&mut dyn Control> {
+        None
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &self.clock
+    }
+
+    fn provenance(&self) -> Provenance {
+        Provenance::Measured
+    }
+
+    fn launch(&mut self, run: &Run) -> Result<Box<dyn Worker>, LaunchError> {
+        ChildWorker::start(run).map(|worker| Box::new(worker) as Box<dyn Worker>)
+    }
+
+    fn true_energy(&self, _from: Nanos, _to: Nanos) -> Option<Joules> {
+        None
+    }
+}
+
+impl Sense for NvmlInstrument<'_> {
+    fn sample(&mut self) -> Result<Sample, DeviceError> {
+        let at_ns = monotonic_now();
+        // The counter first: the stamp belongs to it above all.
+        let energy_mj = reading(self.device.total_energy_consumption())?.map(Millijoules::new);
+        let fields = self.fields.read(&self.device)?;
+        let power_mw = reading(self.device.power_usage())?.map(u64::from).map(Milliwatts::new);
+        let sm_clock = reading(self.device.clock_info(ClockDomain::SM))?;
+        let memory_clock = reading(self.device.clock_info(ClockDomain::Memory))?;
+        let temperature = reading(self.device.temperature(TemperatureSensor::Gpu))?;
+        let event_reasons = self.fields.event_reasons(&self.device)?;
+        let activity = self.gpm.read(&self.device, at_ns);
+        Ok(Sample {
+            at_ns,
+            read_ns: monotonic_now().saturating_sub(at_ns),
+            energy_mj,
+            power_mw,
+            power_average_mw: fields.power_average_mw,
+            power_instant_mw: fields.power_instant_mw,
+            memory_power_mw: fields.memory_power_mw,
+            sm_clock_mhz: sm_clock.map(Megahertz::new),
+            memory_clock_mhz: memory_clock.map(Megahertz::new),
+            temperature_c: temperature.map(i64::from),
+            event_reasons,
+            sm_util_pct: activity.sm_util_pct,
+            sm_occupancy_pct: activity.sm_occupancy_pct,
+            tensor_util_pct: activity.tensor_util_pct,
+            dram_util_pct: activity.dram_util_pct,
+            ..Sample::default()
+        })
+    }
+
+    fn machine(&self) -> Machine {
+        self.machine.clone()
+    }
+
+    fn has_ticking_counter(&self) -> bool {
+        !self.machine.absent.contains_key("energy_mj")
+    }
+
+    fn process_count(&self) -> Result<Option<u32>, DeviceError> {
+        reading(self.device.running_compute_processes_count())
+    }
+}
+
+/// A reading that a device may lack is absent; an answer that means the device is gone is an error.
+fn reading<T>(answer: Result<T, NvmlError>) -> Result<Option<T>, DeviceError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ (NvmlError::GpuLost | NvmlError::Uninitialized)) => Err(DeviceError::Call {
+            call: "nvml read",
+            reason: error.to_string(),
+        }),
+        Err(_) => Ok(None),
+    }
+}
+
+fn absence<T>(answer: &Result<T, NvmlError>) -> Option<Absence> {
+    match answer {
+        Ok(_) => None,
+        Err(NvmlError::NotSupported) => Some(Absence::NotSupported),
+        Err(NvmlError::NoPermission) => Some(Absence::NoPermission),
+        Err(_) => Some(Absence::ReadFailed),
+    }
+}
+
+fn call(call: &'static str) -> impl Fn(NvmlError) -> DeviceError {
+    move |error| DeviceError::Call {
+        call,
+        reason: error.to_string(),
+    }
+}
+
+/// Asks the board once for everything that stands still, and which sensors give nothing.
+fn describe(
+    nvml: &Nvml,
+    device: &Device<'_>,
+    fields: &mut FieldReader,
+    gpm: &mut GpmReader<'_>,
+) -> Result<Machine, DeviceError> {
+    let host = host::describe();
+    let mut absent = fields.absences(device)?;
+    absent.extend(gpm.absences());
+    let sensors = [
+        ("energy_mj", absence(&device.total_energy_consumption())),
+        ("power_mw", absence(&device.power_usage())),
+        ("sm_clock_mhz", absence(&device.clock_info(ClockDomain::SM))),
+        ("memory_clock_mhz", absence(&device.clock_info(ClockDomain::Memory))),
+        ("temperature_c", absence(&device.temperature(TemperatureSensor::Gpu))),
+        ("package_energy_uj", Some(Absence::NotSupported)),
+    ];
+    absent.extend(
+        sensors
+            .into_iter()
+            .filter_map(|(sensor, reason)| Some((sensor.to_owned(), reason?))),
+    );
+    Ok(Machine {
+        harness: host::harness_version(),
+        kernel: host.kernel,
+        cpu: host.cpu,
+        cpu_count: host.cpu_count,
+        memory_mib: host.memory_mib,
+        device: record(nvml, device)?,
+        absent,
+    })
+}
+
+fn record(nvml: &Nvml, device: &Device<'_>) -> Result<DeviceRecord, DeviceError> {
+    let name = device.name().map_err(call("nvmlDeviceGetName"))?;
+    let cuda = nvml.sys_cuda_driver_version().ok().map(|version| {
+        format!("{}.{}", version / 1_000, version % 1_000 / 10)
+    });
+    let ecc = device.is_ecc_enabled().ok();
+    Ok(DeviceRecord {
+        kind: DeviceKind::Nvml,
+        name,
+        board_id: device
+            .uuid()
+            .ok()
+            .map(|uuid| hex(&Sha256::digest(uuid.as_bytes())[..8])),
+        driver: nvml.sys_driver_version().ok(),
+        cuda,
+        vbios: device.vbios_version().ok(),
+        memory_mib: device.memory_info().ok().map(|memory| memory.total >> 20),
+        power_limit_mw: device.enforced_power_limit().ok().map(u64::from),
+        max_sm_clock_mhz: device.max_clock_info(ClockDomain::SM).ok(),
+        max_memory_clock_mhz: device.max_clock_info(ClockDomain::Memory).ok(),
+        ecc: ecc.map(|state| state.currently_enabled),
+        mig: device.mig_mode().ok().map(|mode| mode.current != 0),
+        persistence: device.is_in_persistent_mode().ok(),
+        package_energy_range_uj: None,
+        true_window_energy_mj: None,
+    })
+}

@@ -1,0 +1,15 @@
+//! Plan → runs → raw traces: the only room that touches NVML.
+//!
+//! The flow: [`plan_file`] reads a sweep plan, [`device`] opens an instrument, [`session`] takes one
+//! run on it with a [`worker`] beside, [`store`] seals the trace, and [`sweep`] does so for every
+//! run that is not sealed yet. [`doctor`] says what this machine can measure.
+
+pub mod clock;
+pub mod device;
+pub mod doctor;
+pub mod host;
+pub mod plan_file;
+pub mod session;
+pub mod store;
+pub mod sweep;
+pub mod worker;

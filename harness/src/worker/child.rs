@@ -1,0 +1,269 @@
+//! A worker that is a process of its own.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command as Process, Stdio};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use model::mark::{Command, Mark, PROTOCOL_VERSION, REQUEST_VARIABLE, RunRequest, WorkerInfo};
+use model::plan::OWN_WORKER;
+use model::run::{Protocol, Run};
+use model::units::Nanos;
+
+use super::{LaunchError, Worker, WorkerEvent};
+use crate::clock::monotonic_now;
+
+/// Lines of standard error that are kept for the message.
+const KEPT_LINES: usize = 5;
+/// Characters of a bad line that are kept.
+const KEPT_CHARACTERS: usize = 120;
+/// Name of the one phase of a command that prints no marks.
+pub const COMMAND_PHASE: &str = "command";
+
+/// A child process, with a thread that stamps its lines as they arrive.
+pub struct ChildWorker {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    events: Receiver<WorkerEvent>,
+    reader: Option<JoinHandle<()>>,
+    errors: Arc<Mutex<VecDeque<String>>>,
+    error_reader: Option<JoinHandle<()>>,
+    protocol: Protocol,
+    name: String,
+    exited: bool,
+}
+
+impl ChildWorker {
+    /// Starts the engine of a run with the request in its environment.
+    ///
+    /// # Errors
+    /// Where the program cannot be started.
+    pub fn start(run: &Run) -> Result<Self, LaunchError> {
+        let (program, arguments) = run
+            .engine
+            .command
+            .split_first()
+            .expect("plans without a command are refused");
+        let fail = |reason: String| LaunchError {
+            program: program.clone(),
+            reason,
+        };
+        let path = resolve(program).map_err(fail)?;
+        let request = serde_json::to_string(&request(run)).map_err(|error| fail(error.to_string()))?;
+        let speaks = run.engine.protocol == Protocol::Marks;
+        let mut process = Process::new(path)
+            .args(arguments)
+            .env(REQUEST_VARIABLE, request)
+            .stdin(if speaks { Stdio::piped() } else { Stdio::null() })
+            .stdout(if speaks { Stdio::piped() } else { Stdio::null() })
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| fail(error.to_string()))?;
+        let (sender, events) = channel();
+        let started = monotonic_now();
+        let reader = process.stdout.take().map(|stdout| {
+            let sender = sender.clone();
+            std::thread::spawn(move || forward_lines(BufReader::new(stdout), &sender))
+        });
+        let errors = Arc::new(Mutex::new(VecDeque::new()));
+        let error_reader = process.stderr.take().map(|stderr| {
+            let errors = Arc::clone(&errors);
+            std::thread::spawn(move || keep_last_lines(BufReader::new(stderr), &errors))
+        });
+        let worker = Self {
+            stdin: process.stdin.take(),
+            process,
+            events,
+            reader,
+            errors,
+            error_reader,
+            protocol: run.engine.protocol,
+            name: program.clone(),
+            exited: false,
+        };
+        if !speaks {
+            worker.announce(&sender, started);
+        }
+        Ok(worker)
+    }
+
+    /// A command that prints no marks is one phase from its start to its end.
+    fn announce(&self, sender: &Sender<WorkerEvent>, started: Nanos) {
+        let ready = Mark::Ready {
+            at_ns: started,
+            worker: WorkerInfo {
+                name: self.name.clone(),
+                engine: COMMAND_PHASE.to_owned(),
+                device: "unknown".to_owned(),
+                weights: "none".to_owned(),
+                output_phase: COMMAND_PHASE.to_owned(),
+                unit: "run".to_owned(),
+            },
+        };
+        let begin = Mark::Begin {
+            at_ns: started,
+            phase: COMMAND_PHASE.to_owned(),
+        };
+        for mark in [ready, begin] {
+            // The receiver lives in the same struct; sending can only fail after it is dropped.
+            let _ = sender.send(WorkerEvent::Said {
+                received_ns: started,
+                mark,
+            });
+        }
+    }
+
+    fn take_exit(&mut self) -> Option<Vec<WorkerEvent>> {
+        let status = self.process.try_wait().ok().flatten()?;
+        let received_ns = monotonic_now();
+        self.exited = true;
+        self.join_readers();
+        // Everything that it said before it ended comes before the end.
+        let mut events: Vec<WorkerEvent> = self.events.try_iter().collect();
+        let success = status.success();
+        if success && self.protocol == Protocol::None {
+            events.extend(closing_marks(received_ns));
+        }
+        let errors = self.errors.lock().map(|lines| Vec::from(lines.clone())).unwrap_or_default();
+        let detail = match errors.as_slice() {
+            [] => status.to_string(),
+            lines => format!("{status}; stderr: {}", lines.join(" | ")),
+        };
+        events.push(WorkerEvent::Exited {
+            received_ns,
+            success,
+            detail,
+        });
+        Some(events)
+    }
+
+    fn join_readers(&mut self) {
+        for reader in [self.reader.take(), self.error_reader.take()].into_iter().flatten() {
+            // A reader only ends at the end of its pipe; a panic in it loses lines, not the run.
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Worker for ChildWorker {
+    fn poll(&mut self) -> Vec<WorkerEvent> {
+        let mut events = Vec::new();
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => events.push(event),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        if !self.exited && let Some(rest) = self.take_exit() {
+            events.extend(rest);
+        }
+        events
+    }
+
+    fn send(&mut self, command: Command) {
+        let Some(stdin) = &mut self.stdin else { return };
+        let line = serde_json::to_string(&command).expect("a command is a plain word");
+        if writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_err() {
+            self.stdin = None;
+        }
+    }
+
+    fn kill(&mut self) {
+        self.stdin = None;
+        if self.exited {
+            return;
+        }
+        // Both calls fail only where the process is gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        self.exited = true;
+    }
+}
+
+impl Drop for ChildWorker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The path of the project's own worker: beside the harness, or on the search path.
+pub fn own_worker() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .and_then(|harness| Some(harness.parent()?.join(OWN_WORKER)))
+        .filter(|beside| beside.is_file())
+        .unwrap_or_else(|| PathBuf::from(OWN_WORKER))
+}
+
+fn resolve(program: &str) -> Result<PathBuf, String> {
+    match program {
+        "" => Err("the command is empty".to_owned()),
+        OWN_WORKER => Ok(own_worker()),
+        other => Ok(PathBuf::from(other)),
+    }
+}
+
+fn request(run: &Run) -> RunRequest {
+    RunRequest {
+        protocol: PROTOCOL_VERSION,
+        run_id: run.id.to_string(),
+        point: run.point.clone(),
+        weights_seed: run.weights_seed,
+        input_seed: run.input_seed,
+        warmup_s: run.session.warmup_s,
+    }
+}
+
+fn closing_marks(at_ns: Nanos) -> [WorkerEvent; 2] {
+    let end = Mark::End {
+        at_ns,
+        phase: COMMAND_PHASE.to_owned(),
+        work: 1,
+    };
+    let done = Mark::Done {
+        at_ns,
+        work: 1,
+        digest: String::new(),
+        quality: std::collections::BTreeMap::new(),
+    };
+    [end, done].map(|mark| WorkerEvent::Said {
+        received_ns: at_ns,
+        mark,
+    })
+}
+
+fn forward_lines(lines: impl BufRead, sender: &Sender<WorkerEvent>) {
+    for line in lines.split(b'\n') {
+        let Ok(line) = line else { return };
+        let received_ns = monotonic_now();
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        let event = match Mark::parse(line) {
+            Ok(mark) => WorkerEvent::Said { received_ns, mark },
+            Err(error) => WorkerEvent::Garbage {
+                line: line.chars().take(KEPT_CHARACTERS).collect(),
+                reason: error.to_string(),
+            },
+        };
+        if sender.send(event).is_err() {
+            return;
+        }
+    }
+}
+
+fn keep_last_lines(lines: impl BufRead, kept: &Mutex<VecDeque<String>>) {
+    for line in lines.split(b'\n') {
+        let (Ok(line), Ok(mut kept)) = (line, kept.lock()) else { return };
+        let text: String = String::from_utf8_lossy(&line).chars().take(KEPT_CHARACTERS).collect();
+        kept.push_back(text);
+        if kept.len() > KEPT_LINES {
+            kept.pop_front();
+        }
+    }
+}

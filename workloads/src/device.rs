@@ -1,0 +1,127 @@
+//! Where the work is done.
+
+use candle_core::{DType, Device};
+
+use crate::Error;
+
+/// Environment variable that picks the device: `cpu` or `cuda`.
+pub const DEVICE_VARIABLE: &str = "JOULEBENCH_DEVICE";
+
+/// The device of this process: the one that `wanted` names, otherwise the first GPU where the
+/// binary has CUDA and the machine has a GPU, otherwise the CPU.
+///
+/// # Errors
+/// The word is unknown, or the GPU that it asks for cannot be used.
+pub fn choose(wanted: Option<&str>) -> Result<Device, Error> {
+    match wanted {
+        Some("cpu") => Ok(Device::Cpu),
+        Some("cuda") => cuda(),
+        None => Ok(cuda().unwrap_or_else(|reason| {
+            if cfg!(feature = "cuda") {
+                eprintln!("note: using the CPU: {reason}");
+            }
+            Device::Cpu
+        })),
+        Some(other) => Err(Error::Device(format!(
+            "{DEVICE_VARIABLE} is '{other}', expected cpu or cuda"
+        ))),
+    }
+}
+
+/// The name in marks: `cpu` or `cuda:0`.
+pub const fn name(device: &Device) -> &'static str {
+    match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda:0",
+        Device::Metal(_) => "metal:0",
+    }
+}
+
+/// Refuses a number format that the device cannot multiply.
+///
+/// # Errors
+/// The format and what to use instead.
+pub fn check_precision(device: &Device, precision: DType) -> Result<(), Error> {
+    if device.is_cpu() && precision == DType::BF16 {
+        return Err(Error::Request(
+            "axis 'precision' has the value 'bf16', the CPU supports f32 and f16; use one of \
+             these or a CUDA build of the worker"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda() -> Result<Device, Error> {
+    Err(Error::Device(
+        "this worker was built without CUDA; build one with workloads/cuda/build.sh or use the CPU"
+            .into(),
+    ))
+}
+
+/// The first GPU, tuned so that memory management stays out of the measured window.
+#[cfg(feature = "cuda")]
+fn cuda() -> Result<Device, Error> {
+    let refused = |problem: &dyn std::fmt::Display| {
+        Error::Device(format!(
+            "GPU 0 cannot be used: {}; check nvidia-smi and start through workloads/cuda/run.sh",
+            crate::error::first_line(problem)
+        ))
+    };
+    let device = Device::new_cuda(0).map_err(|error| refused(&error))?;
+    let gpu = device.as_cuda_device().map_err(|error| refused(&error))?;
+    #[allow(
+        unsafe_code,
+        reason = "one stream only, so there is nothing to order across streams"
+    )]
+    // SAFETY: all tensors of this process live on the one stream of `device`.
+    unsafe {
+        gpu.disable_event_tracking();
+    }
+    keep_freed_memory(gpu).map_err(|error| refused(&error))?;
+    Ok(device)
+}
+
+/// Freed memory stays in the pool of the process: with the default threshold of zero every
+/// synchronisation gives it back to the driver, and the next step pays for it again.
+#[cfg(feature = "cuda")]
+fn keep_freed_memory(
+    gpu: &candle_core::CudaDevice,
+) -> Result<(), candle_core::cuda_backend::cudarc::driver::DriverError> {
+    use candle_core::cuda_backend::cudarc::driver::{result, sys};
+
+    let mut threshold_bytes = u64::MAX;
+    let handle = gpu.cuda_stream().context().cu_device();
+    #[allow(unsafe_code, reason = "the driver's own interface is C")]
+    // SAFETY: the handle is that of a live context, and the attribute takes a pointer to a u64
+    // that it reads before the call returns.
+    unsafe {
+        let pool = result::device::get_default_mem_pool(handle)?;
+        result::mem_pool::set_attribute(
+            pool,
+            sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD,
+            std::ptr::from_mut(&mut threshold_bytes).cast(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_is_always_there_and_unknown_words_are_refused() {
+        assert!(choose(Some("cpu")).expect("the CPU exists").is_cpu());
+        let message = choose(Some("tpu")).expect_err("no such device").to_string();
+        assert_eq!(message, "JOULEBENCH_DEVICE is 'tpu', expected cpu or cuda");
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_build_without_cuda_says_how_to_get_one() {
+        let message = choose(Some("cuda")).expect_err("not built in").to_string();
+        assert!(message.contains("workloads/cuda/build.sh"), "{message}");
+        assert!(choose(None).expect("falls back").is_cpu());
+    }
+}

@@ -1,0 +1,21 @@
+//! What the harness measures: models that compute, and the worker process around them.
+//!
+//! The binary `joulebench-worker` is started by the harness, works when told to, and prints marks
+//! with the work it has done; `docs/worker-protocol.md` is the protocol. Nothing here reads power
+//! or energy, and nothing here knows the harness beyond the words of `model::mark`.
+//!
+//! Start with [`worker::serve`] (the protocol), [`workload::Workload`] (what a model has to offer)
+//! and [`llama`] (the first model).
+
+pub mod clock;
+pub mod demo;
+pub mod describe;
+pub mod device;
+pub mod error;
+pub mod job;
+pub mod llama;
+pub mod seeded;
+pub mod worker;
+pub mod workload;
+
+pub use error::Error;
