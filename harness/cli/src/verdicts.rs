@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use analysis::claim::{ClaimResult, Claims, Evidence, Verdict};
+use model::units::Seconds;
 
 /// Whether every claim could be judged and agrees with the paper. A refuted claim that the paper
 /// prints as refuted is as it should be.
@@ -13,11 +14,13 @@ pub(crate) fn hold(claims: &Claims) -> bool {
         .all(|claim| claim.verdict != Verdict::Unavailable && claim.agrees_with_paper != Some(false))
 }
 
-/// One line for each claim: what the paper says, what came out, the verdict, and the sentence.
-pub(crate) fn table(claims: &Claims) -> String {
-    let header = ["claim", "paper", "regenerated", "same", "verdict", "sentence"].map(str::to_owned);
-    let rows: Vec<[String; 6]> = std::iter::once(header)
-        .chain(claims.claims.iter().map(row))
+/// One line for each claim: what the paper says, what came out, the verdict, how long it took from
+/// the raw traces to here, and the sentence.
+pub(crate) fn table(claims: &Claims, took: Option<Seconds>) -> String {
+    let time = took.map_or_else(|| "-".to_owned(), |took| format!("{took:.1}"));
+    let header = ["claim", "paper", "regenerated", "same", "verdict", "time", "sentence"];
+    let rows: Vec<[String; 7]> = std::iter::once(header.map(str::to_owned))
+        .chain(claims.claims.iter().map(|claim| row(claim, &time)))
         .collect();
     let width = |column: usize| {
         rows.iter()
@@ -25,20 +28,20 @@ pub(crate) fn table(claims: &Claims) -> String {
             .max()
             .unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..5).map(width).collect();
+    let widths: Vec<usize> = (0..6).map(width).collect();
     let mut text = String::new();
     for row in &rows {
         for (cell, width) in row.iter().zip(&widths) {
             let gap = width - cell.chars().count() + 2;
             write!(text, "{cell}{:gap$}", "").expect("a string takes all");
         }
-        text.push_str(&row[5]);
+        text.push_str(&row[6]);
         text.push('\n');
     }
     text
 }
 
-fn row(claim: &ClaimResult) -> [String; 6] {
+fn row(claim: &ClaimResult, time: &str) -> [String; 7] {
     let paper = claim.paper.map_or_else(|| "-".to_owned(), |paper| significant(paper.value));
     let regenerated = match (&claim.decisive, &claim.reason) {
         (Some(evidence), _) => interval(evidence),
@@ -56,6 +59,7 @@ fn row(claim: &ClaimResult) -> [String; 6] {
         regenerated,
         same.to_owned(),
         claim.verdict.to_string(),
+        time.to_owned(),
         claim.sentence.clone(),
     ]
 }
@@ -78,8 +82,12 @@ fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }
-    #[expect(clippy::cast_possible_truncation, reason = "the exponent of an f64 is small")]
-    let magnitude = value.abs().log10().floor() as i32;
+    // The exponent of the rounded value, since 99.9996 is printed as 100.0.
+    let rounded = format!("{value:.3e}");
+    let magnitude: i32 = rounded
+        .split_once('e')
+        .and_then(|(_, exponent)| exponent.parse().ok())
+        .unwrap_or_default();
     let decimals = usize::try_from(3 - magnitude).unwrap_or(0);
     format!("{value:.decimals$}")
 }
@@ -93,6 +101,7 @@ mod tests {
         assert_eq!(significant(5.123_456), "5.123");
         assert_eq!(significant(-0.012_345_6), "-0.01235");
         assert_eq!(significant(123_456.0), "123456");
+        assert_eq!(significant(99.999_6), "100.0");
         assert_eq!(significant(0.0), "0");
     }
 }

@@ -21,7 +21,7 @@ const KEPT_LINES: usize = 5;
 /// Characters of a bad line that are kept.
 const KEPT_CHARACTERS: usize = 120;
 /// Name of the one phase of a command that prints no marks.
-pub const COMMAND_PHASE: &str = "command";
+const COMMAND_PHASE: &str = "command";
 
 /// A child process, with a thread that stamps its lines as they arrive.
 pub struct ChildWorker {

@@ -13,7 +13,7 @@ pub(crate) fn run(arguments: &ClaimsArguments) -> anyhow::Result<Exit> {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&claims)?);
     } else {
-        print!("{}", verdicts::table(&claims));
+        print!("{}", verdicts::table(&claims, None));
     }
     Ok(if verdicts::hold(&claims) { Exit::Success } else { Exit::Failure })
 }

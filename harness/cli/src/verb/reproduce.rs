@@ -5,6 +5,7 @@ use std::time::Instant;
 use analysis::claim::Claims;
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
+use model::units::Seconds;
 
 use crate::args::ReproduceArguments;
 use crate::derive::Derivation;
@@ -33,13 +34,13 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
         return report_unchanged(&derivation, &memory);
     }
     announce(arguments);
-    let claims = derive(&derivation)?;
+    let (claims, took) = derive(&derivation)?;
     let found = Manifest::of(&places.out)?;
     if arguments.accept {
         return accept(&derivation, &found);
     }
     let same = compare(&derivation, &found)?;
-    print!("\n{}", verdicts::table(&claims));
+    print!("\n{}", verdicts::table(&claims, Some(took)));
     let live = if arguments.no_live { None } else { Some(check_live(&derivation)?) };
     print_places(&derivation);
     if !same || !verdicts::hold(&claims) {
@@ -57,16 +58,18 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
 
 fn announce(arguments: &ReproduceArguments) {
     let live = if arguments.no_live { "" } else { ", then a live check of half a minute" };
-    println!("deriving everything from the raw traces: about ten seconds on two cores{live}");
+    println!("deriving everything from the raw traces: a few seconds on two cores{live}");
 }
 
-/// Everything from the raw traces, in the order of the flow, each step with its time.
-fn derive(derivation: &Derivation) -> anyhow::Result<Claims> {
+/// Everything from the raw traces, in the order of the flow, each step with its time; the verdicts,
+/// and how long it took to get to them.
+fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
     let bar = progress::steps(STEPS);
     let mut times = Vec::new();
     step(&bar, &mut times, "checksums of the raw traces", || derivation.verify_inputs())?;
     step(&bar, &mut times, "traces to rows and estimates", || derivation.analyze())?;
     let claims = step(&bar, &mut times, "verdicts, tables, numbers", || derivation.claims())?;
+    let took = Seconds::new(times.iter().map(|(_, seconds)| seconds).sum());
     step(&bar, &mut times, "figures", || derivation.figures())?;
     let paper = step(&bar, &mut times, "paper", || derivation.paper())?;
     step(&bar, &mut times, "dataset", || {
@@ -81,7 +84,7 @@ fn derive(derivation: &Derivation) -> anyhow::Result<Claims> {
     for (name, seconds) in times {
         println!("{seconds:6.1} s  {name}");
     }
-    Ok(claims)
+    Ok((claims, took))
 }
 
 fn step<T>(
@@ -144,7 +147,7 @@ fn check_live(derivation: &Derivation) -> anyhow::Result<String> {
 fn report_unchanged(derivation: &Derivation, memory: &Memory) -> anyhow::Result<Exit> {
     let claims = analysis::stage::read_claims(&derivation.out)?;
     println!("nothing changed since the last reproduction; --from-scratch derives it again\n");
-    print!("{}", verdicts::table(&claims));
+    print!("{}", verdicts::table(&claims, None));
     if let Some(live) = &memory.live {
         println!("\nlive check (then): {live}");
     }
