@@ -51,7 +51,11 @@ impl Derivation {
     /// Traces to rows and estimates.
     pub(crate) fn analyze(&self) -> anyhow::Result<AnalyzeSummary> {
         fs_err::create_dir_all(&self.out)?;
-        Ok(stage::analyze(&self.raw, &self.layout.imported(), &self.out)?)
+        Ok(stage::analyze(
+            &self.raw,
+            &self.layout.imported(),
+            &self.out,
+        )?)
     }
 
     /// Estimates to verdicts, tables and numbers.
@@ -76,7 +80,11 @@ impl Derivation {
 
     /// Results to one page of HTML.
     pub(crate) fn report(&self) -> anyhow::Result<PathBuf> {
-        let links: Vec<String> = self.raw.iter().filter_map(|folder| raw_link(folder)).collect();
+        let links: Vec<String> = self
+            .raw
+            .iter()
+            .filter_map(|folder| raw_link(folder))
+            .collect();
         let links: Vec<&str> = links.iter().map(String::as_str).collect();
         Ok(report::stage(&self.out, &links)?)
     }

@@ -11,7 +11,11 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn new(root: &Path) -> Self {
         // Paths are printed; "artifacts/raw" reads better than "./artifacts/raw".
-        let root = if root == Path::new(".") { Path::new("") } else { root };
+        let root = if root == Path::new(".") {
+            Path::new("")
+        } else {
+            root
+        };
         Self {
             root: root.to_owned(),
         }

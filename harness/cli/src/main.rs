@@ -4,6 +4,7 @@ mod args;
 mod derive;
 mod exit;
 mod layout;
+mod output;
 mod progress;
 mod reproduction;
 mod verb;

@@ -50,7 +50,10 @@ impl SweepObserver for SweepBar {
         match faults.first() {
             None => self.bar.inc(1),
             Some(fault) => self.bar.suspend(|| {
-                eprintln!("run {} ({}): {}: {}", run.id, run.point, fault.fault, fault.detail);
+                eprintln!(
+                    "run {} ({}): {}: {}",
+                    run.id, run.point, fault.fault, fault.detail
+                );
             }),
         }
     }

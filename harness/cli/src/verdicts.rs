@@ -2,23 +2,30 @@
 
 use std::fmt::Write as _;
 
-use analysis::claim::{ClaimResult, Claims, Evidence, Verdict};
+use analysis::claim::{ClaimResult, Claims, Verdict};
 use model::units::Seconds;
 
 /// Whether every claim could be judged and agrees with the paper. A refuted claim that the paper
 /// prints as refuted is as it should be.
 pub(crate) fn hold(claims: &Claims) -> bool {
-    claims
-        .claims
-        .iter()
-        .all(|claim| claim.verdict != Verdict::Unavailable && claim.agrees_with_paper != Some(false))
+    claims.claims.iter().all(|claim| {
+        claim.verdict != Verdict::Unavailable && claim.agrees_with_paper != Some(false)
+    })
 }
 
 /// One line for each claim: what the paper says, what came out, the verdict, how long it took from
 /// the raw traces to here, and the sentence.
 pub(crate) fn table(claims: &Claims, took: Option<Seconds>) -> String {
     let time = took.map_or_else(|| "-".to_owned(), |took| format!("{took:.1}"));
-    let header = ["claim", "paper", "regenerated", "same", "verdict", "time", "sentence"];
+    let header = [
+        "claim",
+        "paper",
+        "regenerated",
+        "same",
+        "verdict",
+        "time",
+        "sentence",
+    ];
     let rows: Vec<[String; 7]> = std::iter::once(header.map(str::to_owned))
         .chain(claims.claims.iter().map(|claim| row(claim, &time)))
         .collect();
@@ -42,9 +49,15 @@ pub(crate) fn table(claims: &Claims, took: Option<Seconds>) -> String {
 }
 
 fn row(claim: &ClaimResult, time: &str) -> [String; 7] {
-    let paper = claim.paper.map_or_else(|| "-".to_owned(), |paper| significant(paper.value));
+    let paper = claim
+        .paper
+        .map_or_else(|| "-".to_owned(), |paper| significant(paper.value));
     let regenerated = match (&claim.decisive, &claim.reason) {
-        (Some(evidence), _) => interval(evidence),
+        (Some(evidence), _) => interval(
+            evidence.value,
+            evidence.low.zip(evidence.high),
+            &evidence.unit,
+        ),
         (None, Some(reason)) => reason.clone(),
         (None, None) => "-".to_owned(),
     };
@@ -64,14 +77,17 @@ fn row(claim: &ClaimResult, time: &str) -> [String; 7] {
     ]
 }
 
-fn interval(evidence: &Evidence) -> String {
-    let unit = if evidence.unit == "1" { "" } else { &evidence.unit };
-    let value = significant(evidence.value);
-    match (evidence.low, evidence.high) {
-        (Some(low), Some(high)) => {
-            format!("{value} [{}, {}] {unit}", significant(low), significant(high))
-        }
-        _ => format!("{value} {unit}"),
+/// `value [low, high] unit`; without bounds where there are none.
+pub(crate) fn interval(value: f64, bounds: Option<(f64, f64)>, unit: &str) -> String {
+    let unit = if unit == "1" { "" } else { unit };
+    let value = significant(value);
+    match bounds {
+        Some((low, high)) => format!(
+            "{value} [{}, {}] {unit}",
+            significant(low),
+            significant(high)
+        ),
+        None => format!("{value} {unit}"),
     }
     .trim_end()
     .to_owned()

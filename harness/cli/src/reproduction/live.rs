@@ -38,10 +38,20 @@ pub(crate) fn check(layout: &Layout, folder: &Path) -> anyhow::Result<Live> {
     let backend = Backend::load(plan.session.device)?;
     let runs = plan.runs();
     let mut bar = SweepBar::new(runs.len(), 0);
-    let end = sweep::run(&plan, &backend, &store, Budget::starting_now(None), || None, &mut bar);
+    let end = sweep::run(
+        &plan,
+        &backend,
+        &store,
+        Budget::starting_now(None),
+        || None,
+        &mut bar,
+    );
     bar.finish();
     if end? != SweepEnd::Complete {
-        bail!("live check: some runs failed; see {}/failed", folder.display());
+        bail!(
+            "live check: some runs failed; see {}/failed",
+            folder.display()
+        );
     }
     let mut live = Live {
         snapshot: Snapshot::new(),
@@ -53,10 +63,16 @@ pub(crate) fn check(layout: &Layout, folder: &Path) -> anyhow::Result<Live> {
         if !row.is_faultless() {
             bail!("live check: run {} has the faults {:?}", run.id, row.faults);
         }
-        let digest = row.digest.clone().context("live check: the worker gave no digest")?;
+        let digest = row
+            .digest
+            .clone()
+            .context("live check: the worker gave no digest")?;
         let earlier = live.snapshot.insert(run.point.to_string(), digest.clone());
         if earlier.is_some_and(|earlier| earlier != digest) {
-            bail!("live check: two runs of '{}' gave different outputs", run.point);
+            bail!(
+                "live check: two runs of '{}' gave different outputs",
+                run.point
+            );
         }
         live.rows.push(row);
     }
@@ -66,7 +82,12 @@ pub(crate) fn check(layout: &Layout, folder: &Path) -> anyhow::Result<Live> {
 impl Live {
     /// One line for people.
     pub(crate) fn summary(&self) -> String {
-        let speeds: Vec<f64> = self.rows.iter().filter_map(|row| row.throughput_per_s).map(|speed| speed.get()).collect();
+        let speeds: Vec<f64> = self
+            .rows
+            .iter()
+            .filter_map(|row| row.throughput_per_s)
+            .map(|speed| speed.get())
+            .collect();
         let fastest = speeds.iter().copied().fold(0.0, f64::max);
         let energy = match self.rows.iter().find_map(|row| row.package_energy_j) {
             Some(joules) => format!("{joules:.1} in the first window (RAPL)"),

@@ -40,7 +40,10 @@ impl Manifest {
 
     /// The list in the format of `sha256sum`, sorted by name.
     pub(crate) fn to_text(&self) -> String {
-        self.0.iter().map(|(file, digest)| format!("{digest}  {file}\n")).collect()
+        self.0
+            .iter()
+            .map(|(file, digest)| format!("{digest}  {file}\n"))
+            .collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -80,8 +83,10 @@ mod tests {
         let expected = Manifest::parse("aa  same\nbb  changed\ncc  gone\n");
         let found = Manifest::parse("aa  same\nxx  changed\ndd  new\n");
         let differences = found.differences(&expected);
-        let words: Vec<(&str, &str)> =
-            differences.iter().map(|d| (d.file.as_str(), d.problem)).collect();
+        let words: Vec<(&str, &str)> = differences
+            .iter()
+            .map(|d| (d.file.as_str(), d.problem))
+            .collect();
         assert_eq!(
             words,
             [

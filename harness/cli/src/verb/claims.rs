@@ -4,6 +4,7 @@ use crate::args::ClaimsArguments;
 use crate::derive::Derivation;
 use crate::exit::Exit;
 use crate::layout::Layout;
+use crate::output::say;
 use crate::verdicts;
 
 pub(crate) fn run(arguments: &ClaimsArguments) -> anyhow::Result<Exit> {
@@ -11,9 +12,13 @@ pub(crate) fn run(arguments: &ClaimsArguments) -> anyhow::Result<Exit> {
     let derivation = Derivation::new(Layout::new(&places.root), &places.out, &[])?;
     let claims = derivation.claims()?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&claims)?);
+        say!("{}", serde_json::to_string_pretty(&claims)?);
     } else {
-        print!("{}", verdicts::table(&claims, None));
+        say!("{}", verdicts::table(&claims, None).trim_end());
     }
-    Ok(if verdicts::hold(&claims) { Exit::Success } else { Exit::Failure })
+    Ok(if verdicts::hold(&claims) {
+        Exit::Success
+    } else {
+        Exit::Failure
+    })
 }

@@ -8,13 +8,14 @@ use crate::args::{DatasetAction, DatasetArguments};
 use crate::derive::Derivation;
 use crate::exit::Exit;
 use crate::layout::Layout;
+use crate::output::say;
 
 pub(crate) fn run(arguments: &DatasetArguments) -> anyhow::Result<Exit> {
     match &arguments.action {
         DatasetAction::Build { raw, places } => {
             let derivation = Derivation::new(Layout::new(&places.root), &places.out, raw)?;
             let summary = derivation.dataset()?;
-            println!("{}: {}", summary.path.display(), words(&summary.counts));
+            say!("{}: {}", summary.path.display(), words(&summary.counts));
             Ok(Exit::Success)
         }
         DatasetAction::Verify { folder, json } => verify(folder, *json),
@@ -24,9 +25,9 @@ pub(crate) fn run(arguments: &DatasetArguments) -> anyhow::Result<Exit> {
 fn verify(folder: &Path, json: bool) -> anyhow::Result<Exit> {
     let summary = dataset::verify(folder)?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        say!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        println!(
+        say!(
             "{}: {} files as they should be, {}",
             folder.display(),
             summary.files,

@@ -4,11 +4,12 @@ use harness::doctor::{Check, State, examine};
 
 use crate::args::DoctorArguments;
 use crate::exit::Exit;
+use crate::output::say;
 
 pub(crate) fn run(arguments: &DoctorArguments) -> anyhow::Result<Exit> {
     let checks = examine(&arguments.store);
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&checks)?);
+        say!("{}", serde_json::to_string_pretty(&checks)?);
     } else {
         checks.iter().for_each(print);
     }
@@ -22,8 +23,8 @@ fn print(check: &Check) {
         State::Missing => "missing",
         State::Broken => "broken ",
     };
-    println!("{sign}  {}: {}", check.name, check.found);
+    say!("{sign}  {}: {}", check.name, check.found);
     if let Some(fix) = &check.fix {
-        println!("         fix: {fix}");
+        say!("         fix: {fix}");
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::args::PlanArguments;
 use crate::exit::Exit;
+use crate::output::say;
 
 /// What a plan amounts to.
 #[derive(Serialize)]
@@ -28,7 +29,7 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
         plan: &plan,
     };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&outline)?);
+        say!("{}", serde_json::to_string_pretty(&outline)?);
     } else {
         print(&outline);
     }
@@ -38,7 +39,9 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
 fn needs(plan: &Plan) -> Vec<String> {
     let device = match plan.session.device {
         DeviceKind::Nvml => format!("NVIDIA GPU {} and its driver", plan.session.device_index),
-        DeviceKind::Cpu => "this machine's processor; energy only where RAPL can be read".to_owned(),
+        DeviceKind::Cpu => {
+            "this machine's processor; energy only where RAPL can be read".to_owned()
+        }
         DeviceKind::Emulated => "nothing: the GPU is emulated in virtual time".to_owned(),
     };
     let engines = plan
@@ -50,26 +53,31 @@ fn needs(plan: &Plan) -> Vec<String> {
 
 fn print(outline: &Outline<'_>) {
     let plan = outline.plan;
-    println!("{}: {}", plan.name, plan.title);
-    println!("{} points × {} blocks = {} runs", plan.points.len(), plan.blocks, outline.runs.len());
+    say!("{}: {}", plan.name, plan.title);
+    say!(
+        "{} points × {} blocks = {} runs",
+        plan.points.len(),
+        plan.blocks,
+        outline.runs.len()
+    );
     match plan.session.device {
-        DeviceKind::Emulated => println!("virtual time: seconds in all"),
-        _ => println!(
+        DeviceKind::Emulated => say!("virtual time: seconds in all"),
+        _ => say!(
             "at least {:.0} min ({:.0} s a run, and the time to load the model)",
             outline.expected_s / 60.0,
             plan.session.planned_s()
         ),
     }
-    println!("needs:");
+    say!("needs:");
     for need in &outline.needs {
-        println!("  {need}");
+        say!("  {need}");
     }
-    println!("points:");
+    say!("points:");
     for point in &plan.points {
-        println!("  {point}");
+        say!("  {point}");
     }
-    println!("order of the first block:");
+    say!("order of the first block:");
     for run in outline.runs.iter().filter(|run| run.block == 0) {
-        println!("  {}  {}", run.id, run.point);
+        say!("  {}  {}", run.id, run.point);
     }
 }

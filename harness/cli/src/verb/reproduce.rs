@@ -11,6 +11,7 @@ use crate::args::ReproduceArguments;
 use crate::derive::Derivation;
 use crate::exit::Exit;
 use crate::layout::Layout;
+use crate::output::say;
 use crate::progress;
 use crate::reproduction::live::{self, Snapshot};
 use crate::reproduction::manifest::Manifest;
@@ -40,8 +41,12 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
         return accept(&derivation, &found);
     }
     let same = compare(&derivation, &found)?;
-    print!("\n{}", verdicts::table(&claims, Some(took)));
-    let live = if arguments.no_live { None } else { Some(check_live(&derivation)?) };
+    say!("\n{}", verdicts::table(&claims, Some(took)).trim_end());
+    let live = if arguments.no_live {
+        None
+    } else {
+        Some(check_live(&derivation)?)
+    };
     print_places(&derivation);
     if !same || !verdicts::hold(&claims) {
         return Ok(Exit::Failure);
@@ -52,13 +57,17 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
         live,
     }
     .save(&places.out)?;
-    println!("reproduced: {} outputs, every one as expected", found.len());
+    say!("reproduced: {} outputs, every one as expected", found.len());
     Ok(Exit::Success)
 }
 
 fn announce(arguments: &ReproduceArguments) {
-    let live = if arguments.no_live { "" } else { ", then a live check of half a minute" };
-    println!("deriving everything from the raw traces: a few seconds on two cores{live}");
+    let live = if arguments.no_live {
+        ""
+    } else {
+        ", then a live check of half a minute"
+    };
+    say!("deriving everything from the raw traces: a few seconds on two cores{live}");
 }
 
 /// Everything from the raw traces, in the order of the flow, each step with its time; the verdicts,
@@ -66,9 +75,15 @@ fn announce(arguments: &ReproduceArguments) {
 fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
     let bar = progress::steps(STEPS);
     let mut times = Vec::new();
-    step(&bar, &mut times, "checksums of the raw traces", || derivation.verify_inputs())?;
-    step(&bar, &mut times, "traces to rows and estimates", || derivation.analyze())?;
-    let claims = step(&bar, &mut times, "verdicts, tables, numbers", || derivation.claims())?;
+    step(&bar, &mut times, "checksums of the raw traces", || {
+        derivation.verify_inputs()
+    })?;
+    step(&bar, &mut times, "traces to rows and estimates", || {
+        derivation.analyze()
+    })?;
+    let claims = step(&bar, &mut times, "verdicts, tables, numbers", || {
+        derivation.claims()
+    })?;
     let took = Seconds::new(times.iter().map(|(_, seconds)| seconds).sum());
     step(&bar, &mut times, "figures", || derivation.figures())?;
     let paper = step(&bar, &mut times, "paper", || derivation.paper())?;
@@ -82,7 +97,7 @@ fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
         eprintln!("{warning}");
     }
     for (name, seconds) in times {
-        println!("{seconds:6.1} s  {name}");
+        say!("{seconds:6.1} s  {name}");
     }
     Ok((claims, took))
 }
@@ -107,7 +122,7 @@ fn compare(derivation: &Derivation, found: &Manifest) -> anyhow::Result<bool> {
         .with_context(|| "the authors' outputs are unknown; make them with --accept")?;
     let differences = found.differences(&Manifest::parse(&text));
     for difference in &differences {
-        println!(
+        say!(
             "{} {}",
             derivation.out.join(&difference.file).display(),
             difference.problem
@@ -121,12 +136,16 @@ fn accept(derivation: &Derivation, found: &Manifest) -> anyhow::Result<Exit> {
     analysis::write::write_atomically(&file, found.to_text().as_bytes())?;
     let live = live::check(&derivation.layout, &derivation.out.join("live"))?;
     analysis::write::write_json(&derivation.layout.live_snapshot(), &live.snapshot)?;
-    println!("{}: {} outputs are expected from now on", file.display(), found.len());
+    say!(
+        "{}: {} outputs are expected from now on",
+        file.display(),
+        found.len()
+    );
     Ok(Exit::Success)
 }
 
 fn check_live(derivation: &Derivation) -> anyhow::Result<String> {
-    println!("\nlive check on this machine's processor");
+    say!("\nlive check on this machine's processor");
     let file = derivation.layout.live_snapshot();
     let expected: Snapshot = serde_json::from_str(&fs_err::read_to_string(&file)?)
         .with_context(|| format!("{}: expected output digests by point", file.display()))?;
@@ -140,24 +159,31 @@ fn check_live(derivation: &Derivation) -> anyhow::Result<String> {
         );
     }
     let summary = live.summary();
-    println!("{summary}");
+    say!("{summary}");
     Ok(summary)
 }
 
 fn report_unchanged(derivation: &Derivation, memory: &Memory) -> anyhow::Result<Exit> {
     let claims = analysis::stage::read_claims(&derivation.out)?;
-    println!("nothing changed since the last reproduction; --from-scratch derives it again\n");
-    print!("{}", verdicts::table(&claims, None));
+    say!("nothing changed since the last reproduction; --from-scratch derives it again\n");
+    say!("{}", verdicts::table(&claims, None).trim_end());
     if let Some(live) = &memory.live {
-        println!("\nlive check (then): {live}");
+        say!("\nlive check (then): {live}");
     }
     print_places(derivation);
     Ok(Exit::Success)
 }
 
 fn print_places(derivation: &Derivation) {
-    println!();
-    for name in ["paper.pdf", "report.html", "figures", "tables", "dataset", "claims.json"] {
-        println!("  {}", derivation.out.join(name).display());
+    say!();
+    for name in [
+        "paper.pdf",
+        "report.html",
+        "figures",
+        "tables",
+        "dataset",
+        "claims.json",
+    ] {
+        say!("  {}", derivation.out.join(name).display());
     }
 }

@@ -11,6 +11,7 @@ use model::plan::DeviceKind;
 
 use crate::args::RunArguments;
 use crate::exit::Exit;
+use crate::output::say;
 use crate::progress::SweepBar;
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let end = sweep::run(&plan, &backend, &store, budget, clock, &mut bar);
     bar.finish();
     let end = end?;
-    println!("{}", summary(&end, total, &root.display().to_string()));
+    say!("{}", summary(&end, total, &root.display().to_string()));
     Ok(match end {
         SweepEnd::Complete => Exit::Success,
         SweepEnd::BudgetSpent { .. } => Exit::MoreToDo,
@@ -54,7 +55,10 @@ fn summary(end: &SweepEnd, total: usize, root: &str) -> String {
 }
 
 /// A note for people in the trace; no result depends on it.
-#[expect(clippy::disallowed_methods, reason = "the date of a measurement, for people only")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the date of a measurement, for people only"
+)]
 fn wall_time() -> Option<u64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     Some(since.as_secs())

@@ -6,16 +6,22 @@ use clap::CommandFactory;
 
 use crate::args::{Arguments, CompletionsArguments, ManArguments};
 use crate::exit::Exit;
+use crate::output::say;
 
 pub(crate) fn completions(arguments: &CompletionsArguments) -> anyhow::Result<Exit> {
     let mut command = Arguments::command();
-    clap_complete::generate(arguments.shell, &mut command, "joulebench", &mut io::stdout());
+    clap_complete::generate(
+        arguments.shell,
+        &mut command,
+        "joulebench",
+        &mut io::stdout(),
+    );
     Ok(Exit::Success)
 }
 
 pub(crate) fn man(arguments: &ManArguments) -> anyhow::Result<Exit> {
     fs_err::create_dir_all(&arguments.folder)?;
     clap_mangen::generate_to(Arguments::command(), &arguments.folder)?;
-    println!("man pages are in {}", arguments.folder.display());
+    say!("man pages are in {}", arguments.folder.display());
     Ok(Exit::Success)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::args::StatusArguments;
 use crate::exit::Exit;
+use crate::output::say;
 
 /// How far a sweep is.
 #[derive(Serialize)]
@@ -34,15 +35,22 @@ pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<Exit> {
             .collect(),
     };
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        say!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        println!(
+        say!(
             "{}: {} of {} runs are sealed, {} failed attempts",
-            status.sweep, status.sealed, status.runs, status.failed_attempts
+            status.sweep,
+            status.sealed,
+            status.runs,
+            status.failed_attempts
         );
         for run in &status.left {
-            println!("  left: {run}");
+            say!("  left: {run}");
         }
     }
-    Ok(if status.left.is_empty() { Exit::Success } else { Exit::MoreToDo })
+    Ok(if status.left.is_empty() {
+        Exit::Success
+    } else {
+        Exit::MoreToDo
+    })
 }
