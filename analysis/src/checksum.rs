@@ -1,6 +1,7 @@
 //! `SHA256SUMS`: what a folder of data must hold, in the format of `sha256sum`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -53,7 +54,8 @@ pub fn verify_checksums(folder: &Path) -> Result<(), Error> {
 pub fn list_checksums(folder: &Path) -> Result<String, Error> {
     let mut list = String::new();
     for name in files_below(folder)? {
-        list += &format!("{}  {name}\n", sha256_of(&folder.join(&name))?);
+        let digest = sha256_of(&folder.join(&name))?;
+        writeln!(list, "{digest}  {name}").expect("a string takes all");
     }
     Ok(list)
 }

@@ -49,6 +49,10 @@ pub enum Error {
 
 impl Error {
     /// A file whose content cannot be understood.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over texts and errors alike"
+    )]
     pub(crate) fn content(path: impl Into<PathBuf>, problem: impl ToString) -> Self {
         Self::Content {
             path: path.into(),

@@ -5,6 +5,17 @@
 //! only: [`read`] opens traces, [`stage`] runs one arrow of the flow from folder to folder. Start
 //! with [`stage::analyze`].
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        clippy::redundant_closure_for_method_calls,
+        reason = "tests name small numbers and exact values"
+    )
+)]
+
 pub mod checksum;
 pub mod claim;
 pub mod dataset;

@@ -7,6 +7,8 @@
 pub mod clock;
 pub mod device;
 pub mod doctor;
+#[cfg(test)]
+mod fixture;
 pub mod host;
 pub mod plan_file;
 pub mod session;

@@ -58,3 +58,6 @@ pub enum PlanFileError {
         error: PlanError,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,7 +100,8 @@ pub fn run(
     observer: &mut dyn SweepObserver,
 ) -> Result<SweepEnd, SweepError> {
     let runs = plan.runs();
-    let mut expected = Seconds::new(plan.session.planned_s() + EXPECTED_LOADING_S);
+    let planned = Seconds::new(plan.session.planned_s() + EXPECTED_LOADING_S);
+    let mut longest: Option<Seconds> = None;
     let mut failed = 0;
     let mut failures_in_a_row = 0;
     let mut left = Vec::new();
@@ -110,7 +111,7 @@ pub fn run(
         }
     }
     for (done, (index, run)) in left.iter().enumerate() {
-        if !budget.allows(expected) {
+        if !budget.allows(longest.unwrap_or(planned)) {
             return Ok(SweepEnd::BudgetSpent {
                 left: left.len() - done + failed,
             });
@@ -122,7 +123,12 @@ pub fn run(
         store.seal(&trace)?;
         observer.run_ended(run, &trace.header.faults);
         match trace.header.faults.first() {
-            None => failures_in_a_row = 0,
+            None => {
+                failures_in_a_row = 0;
+                // The longest good run so far is the careful guess for the next one.
+                let took = Seconds::from(monotonic_now().saturating_sub(begin));
+                longest = Some(longest.map_or(took, |longest| if took > longest { took } else { longest }));
+            }
             Some(fault) => {
                 failed += 1;
                 failures_in_a_row += 1;
@@ -134,11 +140,6 @@ pub fn run(
                     });
                 }
             }
-        }
-        // The longest run so far is the careful guess for the next one.
-        let took = Seconds::from(monotonic_now().saturating_sub(begin));
-        if done == 0 || took > expected {
-            expected = took;
         }
     }
     if failed > 0 {
@@ -160,3 +161,6 @@ impl SessionObserver for Stages<'_> {
         self.0.sampled();
     }
 }
+
+#[cfg(test)]
+mod tests;

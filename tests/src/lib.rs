@@ -1,1 +1,8 @@
+//! What the end-to-end suites share: the built programs, plans, folders as values.
+//!
+//! The suites in `suites/` use nothing but public surfaces: command lines, files, exit codes.
 
+pub mod plan;
+pub mod program;
+pub mod repository;
+pub mod tree;

@@ -7,6 +7,15 @@
 //! Start with [`worker::serve`] (the protocol), [`workload::Workload`] (what a model has to offer)
 //! and [`llama`] (the first model).
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "tests name small numbers and exact values"
+    )
+)]
+
 pub mod clock;
 pub mod demo;
 pub mod describe;

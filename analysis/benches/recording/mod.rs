@@ -43,13 +43,20 @@ impl Timeline {
         }
     }
 
+    /// When each iteration begins, in milliseconds.
+    fn iterations(&self) -> impl Iterator<Item = u64> {
+        let count = (self.end_ms - self.window_ms) / ITERATION_MS;
+        let first_ms = self.window_ms;
+        (0..count).map(move |place| first_ms + place * ITERATION_MS)
+    }
+
     fn is_busy(&self, ms: u64) -> bool {
         (self.window_ms..self.end_ms).contains(&ms)
     }
 }
 
 /// A run of a number of samples, at least 800; the index tells runs apart and seeds the noise.
-pub fn recording(index: u64, samples: u64) -> Trace {
+pub(crate) fn recording(index: u64, samples: u64) -> Trace {
     let timeline = Timeline::of(samples);
     let mut noise = ChaCha8Rng::seed_from_u64(index);
     let (mut energy_uj, mut counter_mj) = (0, 0);
@@ -110,7 +117,7 @@ fn header(index: u64, timeline: &Timeline) -> TraceHeader {
         "output_phase": "decode", "unit": "token"}}),
     ];
     let mut work = 0;
-    for begin in (timeline.window_ms..timeline.end_ms).step_by(ITERATION_MS as usize) {
+    for begin in timeline.iterations() {
         let split = begin + PREFILL_MS;
         marks.push(json!({"mark": "begin", "at_ns": at(begin), "phase": "prefill"}));
         marks.push(json!({"mark": "end", "at_ns": at(split), "phase": "prefill", "work": 8 * 512}));
@@ -160,7 +167,8 @@ fn header(index: u64, timeline: &Timeline) -> TraceHeader {
 }
 
 /// Writes a trace in the format on disk.
-pub fn write(path: &Path, trace: &Trace) {
+#[allow(dead_code, reason = "shared by benchmarks of which one needs no files")]
+pub(crate) fn write(path: &Path, trace: &Trace) {
     let header = serde_json::to_string(&trace.header).expect("a header serialises");
     let mut seal = Seal::new(&header);
     let samples = &trace.samples;

@@ -198,9 +198,9 @@ pub(super) fn verify(root: &Path) -> Result<(), Error> {
         let below = body
             .split_once(&marker)
             .map(|(_, rest)| rest.split("\n## ").next());
-        if !below
+        if below
             .flatten()
-            .is_some_and(|section| !section.trim().is_empty())
+            .is_none_or(|section| section.trim().is_empty())
         {
             return Err(Error::invalid(
                 &path,

@@ -41,9 +41,9 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
         for entry in fs_err::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else {
-                files.push(path)
+                files.push(path);
             }
         }
     }
@@ -176,7 +176,7 @@ fn rows_that_are_not_those_of_the_traces_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, mut rows) = campaign(folder.path());
     let lost = rows.pop().expect("four rows");
-    let error = build(&[raw.clone()], &rows, folder.path()).expect_err("a row is missing");
+    let error = build(std::slice::from_ref(&raw), &rows, folder.path()).expect_err("a row is missing");
     assert!(error.to_string().contains(&lost.run_id), "{error}");
     rows.push(lost);
     let twice =
@@ -190,7 +190,7 @@ fn an_older_dataset_is_replaced_and_anything_else_is_left_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, rows) = campaign(folder.path());
     for _ in 0..2 {
-        build(&[raw.clone()], &rows, folder.path()).expect("good traces");
+        build(std::slice::from_ref(&raw), &rows, folder.path()).expect("good traces");
     }
     let left: Vec<_> = fs_err::read_dir(folder.path())
         .expect("the folder")
@@ -209,7 +209,7 @@ fn an_older_dataset_is_replaced_and_anything_else_is_left_alone() {
 fn a_damaged_trace_stops_the_build_and_leaves_the_older_dataset() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, rows) = campaign(folder.path());
-    build(&[raw.clone()], &rows, folder.path()).expect("good traces");
+    build(std::slice::from_ref(&raw), &rows, folder.path()).expect("good traces");
     let victim = files_below(&raw)
         .into_iter()
         .find(|path| path.extension().is_some_and(|e| e == "parquet"));

@@ -8,6 +8,11 @@
 //! those we tried lack together: ticks at the measured points of a logarithmic axis, error bars
 //! with redundant markers, text in the paper's own font, and bytes that never change.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "places, batch sizes and counts of a figure are far below 2^53"
+)]
+
 pub mod chart;
 pub mod draw;
 pub mod energy;

@@ -88,8 +88,14 @@ impl Scale {
             .map(|mantissa| mantissa * libm::pow(10.0, power))
             .find(|step| span / step <= 6.5)
             .unwrap_or(span);
-        let first = (self.low / step - 1e-9).ceil() as i64;
-        let last = (self.high / step + 1e-9).floor() as i64;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a range holds at most seven steps, so both are small"
+        )]
+        let [first, last] = [
+            (self.low / step - 1e-9).ceil() as i64,
+            (self.high / step + 1e-9).floor() as i64,
+        ];
         (first..=last)
             .map(|index| round_to(index as f64 * step, power))
             .collect()
@@ -105,6 +111,10 @@ impl Scale {
                 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0,
             ],
         ];
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the bounds are decimal logarithms of floats, within 308 of zero"
+        )]
         let decades = self.low.floor() as i32..=self.high.ceil() as i32;
         let at = |set: &[f64]| -> Vec<f64> {
             decades
@@ -115,7 +125,7 @@ impl Scale {
         };
         let enough = SETS
             .iter()
-            .map(|set| at(set))
+            .map(|&set| at(set))
             .find(|ticks| ticks.len() >= 3);
         enough.unwrap_or_else(|| at(SETS[SETS.len() - 1]))
     }
@@ -136,6 +146,11 @@ fn decimal(mantissa: f64, decade: i32) -> f64 {
 }
 
 fn round_to(value: f64, power: f64) -> f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "never negative, and at most the decimals of a float"
+    )]
     let digits = (1.0 - power).max(0.0) as usize;
     format!("{value:.digits$}")
         .parse()

@@ -39,5 +39,5 @@ pub(crate) fn csv(chart: &Chart) -> Result<Vec<u8>, Error> {
             }
         }
     }
-    Ok(writer.into_inner().map_err(|error| error.into_error())?)
+    Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }

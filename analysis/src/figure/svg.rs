@@ -51,16 +51,19 @@ impl TextStyle {
     }
 
     /// The same, anchored elsewhere.
+    #[must_use]
     pub const fn anchored(self, anchor: Anchor) -> Self {
         Self { anchor, ..self }
     }
 
     /// The same, in another colour.
+    #[must_use]
     pub const fn coloured(self, colour: &'static str) -> Self {
         Self { colour, ..self }
     }
 
     /// The same, semi-bold.
+    #[must_use]
     pub const fn strong(self) -> Self {
         Self {
             strong: true,
@@ -69,6 +72,7 @@ impl TextStyle {
     }
 
     /// The same, read from bottom to top.
+    #[must_use]
     pub const fn upright(self) -> Self {
         Self {
             upright: true,
@@ -218,7 +222,7 @@ pub(crate) fn escape(text: &str) -> String {
             '\'' => escaped.push_str("&#39;"),
             // XML 1.0 has no way to write the other control characters, not even escaped.
             control if control.is_control() && !matches!(control, '\n' | '\t') => {
-                escaped.push('\u{fffd}')
+                escaped.push('\u{fffd}');
             }
             other => escaped.push(other),
         }

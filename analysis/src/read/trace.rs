@@ -91,7 +91,6 @@ fn parse(bytes: Vec<u8>) -> Result<Trace, TraceProblem> {
             .flatten()
             .find(|entry| entry.key == key)
             .and_then(|entry| entry.value.clone())
-            .map(String::from)
             .ok_or(TraceProblem::MissingKey(key))
     };
     let version = text(VERSION_KEY)?;
@@ -114,6 +113,7 @@ fn parse(bytes: Vec<u8>) -> Result<Trace, TraceProblem> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "maps the error of a result")]
 fn unreadable(error: PolarsError) -> TraceProblem {
     TraceProblem::Unreadable(error.to_string())
 }

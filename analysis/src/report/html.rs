@@ -18,6 +18,10 @@ impl Html {
     }
 
     /// Wraps content in an element. Attribute values are escaped.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a page is built from the inside out; its parts are used up"
+    )]
     pub(crate) fn element(
         name: &'static str,
         attributes: &[(&'static str, &str)],

@@ -248,7 +248,7 @@ fn origins_and_sweeps_are_never_mixed() {
         let mut trace = trace_of(run);
         change(&mut trace);
         synthetic::write_trace(&path, &trace);
-        analyze(&[raw.clone()], &imported(), &out)
+        analyze(std::slice::from_ref(&raw), &imported(), &out)
             .expect_err("a foreign trace")
             .to_string()
     };
@@ -270,7 +270,7 @@ fn progress_counts_every_trace() {
     let raw = campaign(folder.path());
     let mut seen = Vec::new();
     analyze_with(&[raw], &imported(), &folder.path().join("out"), &mut |p| {
-        seen.push(p)
+        seen.push(p);
     })
     .expect("a whole campaign");
     assert_eq!(seen.len(), 16);
@@ -315,6 +315,8 @@ fn the_tables_are_fit_for_readers() {
 #[test]
 fn the_committed_claims_stand_or_fall_with_their_data() {
     let (_folder, out) = reproduced();
+    use Verdict::{Refuted, Supported, Unavailable};
+
     let committed = imported().join("../claims.toml");
     let claims = claims(&committed, &out).expect("the committed claims");
     let verdicts: Vec<(&str, Verdict)> = claims
@@ -323,7 +325,6 @@ fn the_committed_claims_stand_or_fall_with_their_data() {
         .map(|claim| (claim.id.as_str(), claim.verdict))
         .collect();
     // The synthetic campaign is not the one that these claims are about.
-    use Verdict::{Refuted, Supported, Unavailable};
     assert_eq!(
         verdicts,
         [

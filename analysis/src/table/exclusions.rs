@@ -1,5 +1,7 @@
 //! What entered no estimate.
 
+use model::provenance::Provenance;
+
 use super::{Cell, Column, Table};
 use crate::stage::Exclusion;
 
@@ -36,6 +38,6 @@ fn row(exclusion: &Exclusion) -> Vec<Cell> {
         Cell::word(exclusion.file.as_deref()),
         Cell::same(&exclusion.fault),
         Cell::same(&exclusion.detail),
-        Cell::word(exclusion.provenance.map(|provenance| provenance.name())),
+        Cell::word(exclusion.provenance.map(Provenance::name)),
     ]
 }

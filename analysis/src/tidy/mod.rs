@@ -15,7 +15,7 @@ use model::axis::{Axis, AxisValue};
 use model::mark::Mark;
 use model::reason::RunFault;
 use model::trace::{Fault, Span, Stage, Trace, TraceHeader};
-use model::units::{Joules, Nanos, Seconds};
+use model::units::{Joules, Megahertz, Nanos, Seconds};
 
 use crate::floor::floor_share;
 use crate::quantity::{JoulesPerUnit, Percent, UnitsPerSecond};
@@ -69,11 +69,11 @@ fn identity(header: &TraceHeader) -> Row {
 }
 
 fn describe_work(row: &mut Row, header: &TraceHeader, work: &Work) {
-    row.unit = work.unit.clone();
+    row.unit.clone_from(&work.unit);
     row.window_s = work.duration();
     row.iterations = work.iterations;
     row.work = work.output;
-    row.digest = work.digest.clone();
+    row.digest.clone_from(&work.digest);
     row.iteration_s = ratio_of(row.window_s, row.iterations);
     row.throughput_per_s = match (row.work, row.window_s) {
         (Some(work), Some(time)) if time.get() > 0.0 => {
@@ -98,8 +98,8 @@ fn describe_sensors(row: &mut Row, trace: &Trace, window: Span) {
     let samples = WindowSamples::of(&trace.samples, window);
     let clock = |sample: &model::sample::Sample| sample.sm_clock_mhz.map(|c| f64::from(c.get()));
     row.sm_clock_mean_mhz = samples.mean(clock);
-    row.sm_clock_min_mhz = samples.readings(|s| s.sm_clock_mhz).min().map(|c| c.get());
-    row.sm_clock_max_mhz = samples.readings(|s| s.sm_clock_mhz).max().map(|c| c.get());
+    row.sm_clock_min_mhz = samples.readings(|s| s.sm_clock_mhz).min().map(Megahertz::get);
+    row.sm_clock_max_mhz = samples.readings(|s| s.sm_clock_mhz).max().map(Megahertz::get);
     let target = match row
         .point
         .get(Axis::SmClockMhz)

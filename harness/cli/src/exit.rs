@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use harness::device::DeviceError;
 use harness::plan_file::PlanFileError;
+use harness::sweep::SweepError;
 
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +56,72 @@ fn code_of(error: &anyhow::Error) -> Exit {
         if cause.is::<PlanFileError>() {
             return Exit::Usage;
         }
-        if cause.is::<DeviceError>() {
+        let of_sweep = cause.downcast_ref::<SweepError>();
+        if cause.is::<DeviceError>() || matches!(of_sweep, Some(SweepError::Device(_))) {
             return Exit::Device;
         }
     }
     Exit::Failure
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use anyhow::Context as _;
+    use harness::plan_file;
+    use harness::store::StoreError;
+
+    use super::*;
+
+    fn lost() -> DeviceError {
+        DeviceError::Call {
+            call: "nvmlDeviceGetPowerUsage",
+            reason: "GPU is lost".to_owned(),
+        }
+    }
+
+    fn code(error: impl Into<anyhow::Error>) -> Exit {
+        code_of(&error.into())
+    }
+
+    #[test]
+    fn every_error_has_its_code_also_below_a_context() {
+        let plan = || plan_file::parse(Path::new("x.toml"), "name = 1").expect_err("no plan");
+        let locked = || StoreError::Locked { root: PathBuf::from("runs") };
+        assert_eq!(code(plan()), Exit::Usage);
+        assert_eq!(code(anyhow::Error::new(plan()).context("while planning")), Exit::Usage);
+        assert_eq!(code(lost()), Exit::Device);
+        assert_eq!(code(SweepError::Device(lost())), Exit::Device);
+        assert_eq!(code(anyhow::Error::new(SweepError::from(lost())).context("sweep")), Exit::Device);
+        assert_eq!(code(SweepError::Store(locked())), Exit::Failure);
+        assert_eq!(code(locked()), Exit::Failure);
+        assert_eq!(code(anyhow::anyhow!("a claim moved")), Exit::Failure);
+    }
+
+    #[test]
+    fn codes_are_those_of_the_help_text() {
+        let exits = [
+            (Exit::Success, "0 done"),
+            (Exit::Failure, "1 failed"),
+            (Exit::Usage, "2 bad command line or plan"),
+            (Exit::Device, "3 device absent"),
+            (Exit::MoreToDo, "4 budget spent"),
+            (Exit::RunsFailed, "5 some runs failed"),
+        ];
+        for (exit, words) in exits {
+            assert!(words.starts_with(&(exit as u8).to_string()), "{exit:?}");
+            assert!(HELP.contains(words), "{words}");
+            assert_eq!(report(Ok(exit)), ExitCode::from(exit as u8));
+        }
+    }
+
+    #[test]
+    fn a_chain_is_one_line_that_says_nothing_twice() {
+        let error = Err::<(), _>(lost()).context("run 7").expect_err("lost");
+        let text = "nvmlDeviceGetPowerUsage failed: GPU is lost; the run cannot go on without the device";
+        assert_eq!(chain(&error), format!("run 7: {text}"));
+        let quoted = Err::<(), _>(lost()).context(format!("run 7: {text}")).expect_err("lost");
+        assert_eq!(chain(&quoted), format!("run 7: {text}"));
+    }
 }

@@ -110,7 +110,73 @@ fn significant(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use analysis::claim::{CLAIMS_SCHEMA, Evidence, Level, PaperValue};
+    use model::provenance::Provenance;
+
     use super::*;
+
+    /// A claim in which everything that the table shows can be set.
+    fn claim(id: &str, verdict: Verdict, decisive: Option<f64>, agrees: Option<bool>) -> ClaimResult {
+        let decisive = decisive.map(|value| Evidence {
+            subject: "batch 8 over batch 1".to_owned(),
+            value,
+            low: Some(value * 0.98),
+            high: Some(value * 1.02),
+            level: 0.95,
+            n: 5,
+            unit: "J/token".to_owned(),
+            provenance: Provenance::Measured,
+            verdict,
+            reason: None,
+        });
+        ClaimResult {
+            id: id.to_owned(),
+            sentence: format!("Sentence of {id}."),
+            level: Level::SameHardware,
+            needs: "one H200".to_owned(),
+            place: "Section 3".to_owned(),
+            criterion: "at least 2".to_owned(),
+            verdict,
+            reason: (verdict == Verdict::Unavailable).then(|| "no such sweep".to_owned()),
+            evidence: decisive.iter().cloned().collect(),
+            decisive,
+            paper: agrees.map(|_| PaperValue { value: 5.123_4, tolerance_pct: 1.0 }),
+            agrees_with_paper: agrees,
+        }
+    }
+
+    fn claims(claims: Vec<ClaimResult>) -> Claims {
+        Claims { schema: CLAIMS_SCHEMA, claims }
+    }
+
+    #[test]
+    fn the_table_is_one_line_for_each_claim() {
+        let mut unbounded = claim("C5", Verdict::Inconclusive, Some(0.01), None);
+        if let Some(evidence) = &mut unbounded.decisive {
+            (evidence.low, evidence.high) = (None, None);
+            evidence.unit = "1".to_owned();
+        }
+        let claims = claims(vec![
+            claim("C1", Verdict::Supported, Some(5.123_4), Some(true)),
+            claim("C2-long", Verdict::Refuted, Some(1_234.5), Some(false)),
+            claim("C3", Verdict::Unavailable, None, None),
+            claim("C4", Verdict::Inconclusive, None, None),
+            unbounded,
+        ]);
+        let timed = table(&claims, Some(Seconds::new(1.26)));
+        insta::assert_snapshot!(format!("{timed}\n{}", table(&claims, None)));
+    }
+
+    #[test]
+    fn a_refuted_claim_holds_where_the_paper_says_so_and_a_moved_value_does_not() {
+        let holds = |claim| hold(&claims(vec![claim]));
+        assert!(holds(claim("C", Verdict::Supported, Some(1.0), Some(true))));
+        assert!(holds(claim("C", Verdict::Refuted, Some(1.0), Some(true))));
+        assert!(holds(claim("C", Verdict::Inconclusive, Some(1.0), None)));
+        assert!(!holds(claim("C", Verdict::Supported, Some(1.0), Some(false))));
+        assert!(!holds(claim("C", Verdict::Unavailable, None, None)));
+        assert!(hold(&claims(vec![])));
+    }
 
     #[test]
     fn numbers_keep_four_significant_digits() {

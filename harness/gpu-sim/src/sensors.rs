@@ -44,7 +44,7 @@ impl Sensors {
         }
     }
 
-    fn last_refresh(&self, at: Nanos) -> Nanos {
+    fn last_refresh(self, at: Nanos) -> Nanos {
         let since = at.saturating_sub(self.phase).get();
         self.phase + Nanos::new(since - since % REFRESH.get())
     }

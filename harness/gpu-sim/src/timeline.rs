@@ -70,6 +70,7 @@ impl Timeline {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "durations of a second and less")]
 mod tests {
     use proptest::prelude::*;
 

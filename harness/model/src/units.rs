@@ -211,6 +211,7 @@ impl Nanos {
     }
 
     /// The later of two moments minus the earlier one, zero where they are out of order.
+    #[must_use]
     pub const fn saturating_sub(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))
     }
@@ -254,6 +255,8 @@ impl Div<Watts> for Joules {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -285,5 +288,65 @@ mod tests {
     fn display_carries_the_unit_and_honours_precision() {
         assert_eq!(format!("{:.2}", Joules::new(1.005_4)), "1.01 J");
         assert_eq!(Milliwatts::new(7).to_string(), "7 mW");
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-12 * a.abs().max(b.abs())
+    }
+
+    proptest! {
+        #[test]
+        fn power_and_time_come_back_out_of_energy(power in 1e-3_f64..1e6, time in 1e-6_f64..1e6) {
+            let (power, time) = (Watts::new(power), Seconds::new(time));
+            let energy = power * time;
+            prop_assert_eq!(energy, time * power);
+            prop_assert!(close((energy / time).get(), power.get()));
+            prop_assert!(close((energy / power).get(), time.get()));
+            prop_assert!(close(energy / energy, 1.0));
+        }
+
+        #[test]
+        fn quantities_add_like_numbers(a in -1e6_f64..1e6, b in -1e6_f64..1e6, k in 1e-3_f64..1e3) {
+            let (x, y) = (Joules::new(a), Joules::new(b));
+            prop_assert_eq!((x + y).get(), a + b);
+            prop_assert_eq!((x - y).get(), a - b);
+            prop_assert_eq!([x, y].into_iter().sum::<Joules>(), x + y);
+            prop_assert!(close(((x * k) / k).get(), a));
+            prop_assert_eq!(x < y, a < b);
+        }
+
+        #[test]
+        fn raw_readings_keep_every_count_below_two_to_the_51(count in 0_u64..1 << 51) {
+            let back = |value: f64, scale: f64| (value * scale).round();
+            #[expect(clippy::cast_precision_loss, reason = "below 2^51 by construction")]
+            let exact = count as f64;
+            prop_assert_eq!(back(Joules::from(Millijoules::new(count)).get(), 1e3), exact);
+            prop_assert_eq!(back(Joules::from(Microjoules::new(count)).get(), 1e6), exact);
+            prop_assert_eq!(back(Watts::from(Milliwatts::new(count)).get(), 1e3), exact);
+            prop_assert_eq!(back(Seconds::from(Nanos::new(count)).get(), 1e9), exact);
+        }
+
+        #[test]
+        fn a_difference_is_what_makes_the_later_reading(a in any::<u64>(), b in any::<u64>()) {
+            match Millijoules::new(b).checked_sub(Millijoules::new(a)) {
+                Some(difference) => prop_assert_eq!(a + difference.get(), b),
+                None => prop_assert!(b < a),
+            }
+            prop_assert_eq!(Nanos::new(b).saturating_sub(Nanos::new(a)).get(), b.saturating_sub(a));
+        }
+
+        #[test]
+        fn seconds_of_a_plan_become_nanoseconds_to_the_nearest(seconds in 0.0_f64..36_000.0) {
+            let back = Seconds::from(Nanos::from_seconds(seconds));
+            prop_assert!((back.get() - seconds).abs() <= 0.6e-9);
+        }
+    }
+
+    #[test]
+    fn impossible_durations_become_zero_and_endless_ones_the_longest() {
+        for seconds in [-1.0, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(Nanos::from_seconds(seconds), Nanos::new(0));
+        }
+        assert!(Nanos::from_seconds(f64::INFINITY) > Nanos::from_seconds(1e9));
     }
 }

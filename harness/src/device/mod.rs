@@ -84,6 +84,7 @@ pub trait Instrument {
 
 /// The driver of a kind of device; owns what the devices borrow.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process holds one")]
 pub enum Backend {
     /// NVML.
     Nvml(NvmlDriver),

@@ -96,7 +96,7 @@ struct Session<'a> {
     faults: Vec<Fault>,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
     fn take(&mut self) -> Result<(), Fault> {
         self.refuse_company()?;
         let idle = Nanos::from_seconds(self.run.session.idle_s);
@@ -164,7 +164,7 @@ impl Session<'_> {
     fn listen(
         &mut self,
         worker: &mut dyn Worker,
-        is_over: impl Fn(&Recorder<'_>) -> bool,
+        is_over: impl Fn(&Recorder<'a>) -> bool,
     ) -> Result<(), Fault> {
         let timeout = Nanos::from_seconds(self.run.session.timeout_s);
         let mut heard = self.recorder.now();
@@ -271,3 +271,6 @@ impl Session<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ impl<'a> Recorder<'a> {
     /// Waits for the next deadline, hears the worker, takes a sample.
     pub(super) fn step(&mut self, worker: Option<&mut dyn Worker>) -> Result<Talk, Fault> {
         self.instrument.clock().sleep_until(self.deadline);
-        let events = worker.map(|worker| worker.poll()).unwrap_or_default();
+        let events = worker.map(Worker::poll).unwrap_or_default();
         let mut sample = self.instrument.sense().sample().map_err(|error| lost(&error))?;
         sample.late_ns = sample.at_ns.saturating_sub(self.deadline);
         // The grid stays fixed: deadlines that passed during a slow read are left out, and the

@@ -1,7 +1,8 @@
 //! A trace as the bytes of a Parquet file, and back. The format is `model::format`.
 
-use std::path::Path;
 use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -19,6 +20,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use super::StoreError;
+use super::guard::guarded;
 
 /// zstd's level; higher ones gain little on traces.
 const COMPRESSION_LEVEL: i32 = 9;
@@ -107,11 +109,20 @@ fn seal_of(header: &str, samples: &[Sample]) -> String {
 /// # Errors
 /// [`StoreError::Corrupt`] or [`StoreError::Version`], naming the file.
 pub fn read_trace(file: &Path) -> Result<Trace, StoreError> {
+    let handle = fs_err::File::open(file)?.into_parts().0;
+    guarded(|| read(file, handle)).unwrap_or_else(|panic| {
+        Err(StoreError::Corrupt {
+            file: file.to_owned(),
+            reason: format!("has damaged pages ({panic})"),
+        })
+    })
+}
+
+fn read(file: &Path, handle: File) -> Result<Trace, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt {
         file: file.to_owned(),
         reason,
     };
-    let handle = fs_err::File::open(file)?.into_parts().0;
     let reader = ParquetRecordBatchReaderBuilder::try_new(handle)
         .map_err(|error| corrupt(format!("is no whole Parquet file ({error})")))?;
     let entries = reader.metadata().file_metadata().key_value_metadata().cloned();
@@ -172,3 +183,6 @@ fn decode(batch: &RecordBatch) -> Result<Vec<Sample>, String> {
     }
     Ok(samples)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@
 //! A trace is written to a temporary file, synced, and renamed; only then does the run count.
 
 mod codec;
+mod guard;
 mod seal;
 
 use std::io::Write;
@@ -113,16 +114,22 @@ impl Store {
         let folder = self.root.join(FAILED_FOLDER);
         fs_err::create_dir_all(&folder)?;
         let path = |attempt: u32| folder.join(format!("{id}-{attempt}.{TRACE_EXTENSION}"));
-        let attempt = (1..).find(|attempt| !path(*attempt).exists()).expect("attempts are few");
+        let mut attempt = 1;
+        while path(attempt).exists() {
+            attempt += 1;
+        }
         Ok(path(attempt))
     }
 
     /// What a killed harness left behind is no run.
     fn sweep_temporaries(&self) -> Result<(), StoreError> {
-        for entry in fs_err::read_dir(&self.root)? {
-            let path = entry?.path();
-            if path.to_string_lossy().ends_with(TEMPORARY_SUFFIX) {
-                fs_err::remove_file(path)?;
+        let failed = self.root.join(FAILED_FOLDER);
+        for folder in [&self.root, &failed].into_iter().filter(|folder| folder.exists()) {
+            for entry in fs_err::read_dir(folder)? {
+                let path = entry?.path();
+                if path.to_string_lossy().ends_with(TEMPORARY_SUFFIX) {
+                    fs_err::remove_file(path)?;
+                }
             }
         }
         Ok(())
@@ -252,3 +259,6 @@ pub enum StoreError {
         reason: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

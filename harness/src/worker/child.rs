@@ -1,12 +1,13 @@
 //! A worker that is a process of its own.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command as Process, Stdio};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 use model::mark::{Command, Mark, PROTOCOL_VERSION, REQUEST_VARIABLE, RunRequest, WorkerInfo};
 use model::plan::OWN_WORKER;
@@ -20,6 +21,8 @@ use crate::clock::monotonic_now;
 const KEPT_LINES: usize = 5;
 /// Characters of a bad line that are kept.
 const KEPT_CHARACTERS: usize = 120;
+/// Longest silence on the pipes of a process that has ended.
+const PIPE_GRACE: Duration = Duration::from_millis(500);
 /// Name of the one phase of a command that prints no marks.
 const COMMAND_PHASE: &str = "command";
 
@@ -28,9 +31,8 @@ pub struct ChildWorker {
     process: Child,
     stdin: Option<ChildStdin>,
     events: Receiver<WorkerEvent>,
-    reader: Option<JoinHandle<()>>,
     errors: Arc<Mutex<VecDeque<String>>>,
-    error_reader: Option<JoinHandle<()>>,
+    errors_end: Receiver<Infallible>,
     protocol: Protocol,
     name: String,
     exited: bool,
@@ -64,22 +66,25 @@ impl ChildWorker {
             .map_err(|error| fail(error.to_string()))?;
         let (sender, events) = channel();
         let started = monotonic_now();
-        let reader = process.stdout.take().map(|stdout| {
+        if let Some(stdout) = process.stdout.take() {
             let sender = sender.clone();
-            std::thread::spawn(move || forward_lines(BufReader::new(stdout), &sender))
-        });
+            std::thread::spawn(move || forward_lines(BufReader::new(stdout), &sender));
+        }
         let errors = Arc::new(Mutex::new(VecDeque::new()));
-        let error_reader = process.stderr.take().map(|stderr| {
+        let (errors_open, errors_end) = channel();
+        if let Some(stderr) = process.stderr.take() {
             let errors = Arc::clone(&errors);
-            std::thread::spawn(move || keep_last_lines(BufReader::new(stderr), &errors))
-        });
+            std::thread::spawn(move || {
+                keep_last_lines(BufReader::new(stderr), &errors);
+                drop(errors_open);
+            });
+        }
         let worker = Self {
             stdin: process.stdin.take(),
             process,
             events,
-            reader,
             errors,
-            error_reader,
+            errors_end,
             protocol: run.engine.protocol,
             name: program.clone(),
             exited: false,
@@ -120,9 +125,9 @@ impl ChildWorker {
         let status = self.process.try_wait().ok().flatten()?;
         let received_ns = monotonic_now();
         self.exited = true;
-        self.join_readers();
         // Everything that it said before it ended comes before the end.
-        let mut events: Vec<WorkerEvent> = self.events.try_iter().collect();
+        let mut events = until_end(&self.events);
+        until_end(&self.errors_end);
         let success = status.success();
         if success && self.protocol == Protocol::None {
             events.extend(closing_marks(received_ns));
@@ -139,24 +144,23 @@ impl ChildWorker {
         });
         Some(events)
     }
+}
 
-    fn join_readers(&mut self) {
-        for reader in [self.reader.take(), self.error_reader.take()].into_iter().flatten() {
-            // A reader only ends at the end of its pipe; a panic in it loses lines, not the run.
-            let _ = reader.join();
+/// What is still in a channel whose sender reads a pipe of an ended process. A process of its own
+/// that the worker left behind keeps the pipe open for ever, so the wait for the end has an end.
+fn until_end<T>(events: &Receiver<T>) -> Vec<T> {
+    let mut rest = Vec::new();
+    loop {
+        match events.recv_timeout(PIPE_GRACE) {
+            Ok(event) => rest.push(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return rest,
         }
     }
 }
 
 impl Worker for ChildWorker {
     fn poll(&mut self) -> Vec<WorkerEvent> {
-        let mut events = Vec::new();
-        loop {
-            match self.events.try_recv() {
-                Ok(event) => events.push(event),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
-        }
+        let mut events: Vec<WorkerEvent> = self.events.try_iter().collect();
         if !self.exited && let Some(rest) = self.take_exit() {
             events.extend(rest);
         }

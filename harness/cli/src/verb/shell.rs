@@ -8,6 +8,7 @@ use crate::args::{Arguments, CompletionsArguments, ManArguments};
 use crate::exit::Exit;
 use crate::output::say;
 
+#[expect(clippy::unnecessary_wraps, reason = "every verb has the same form")]
 pub(crate) fn completions(arguments: &CompletionsArguments) -> anyhow::Result<Exit> {
     let mut command = Arguments::command();
     clap_complete::generate(

@@ -1,25 +1,14 @@
-//! A sweep plan: axes, engines, session times, blocks and seed; and the runs that follow from it.
-//!
-//! [`PlanSource`] is what stands in a TOML file; [`PlanSource::validate`] turns it into a [`Plan`],
-//! which is known to be runnable; [`Plan::runs`] is a pure function of the plan.
+//! A plan as it is written, and the check of every value in it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::{DEFAULT_ENGINE, OWN_WORKER, Plan, PlanError, SessionSettings};
 use crate::axis::{Axis, AxisValue, Domain};
 use crate::point::Point;
-use crate::run::{Engine, Protocol, Run};
-
-/// The engine that runs where a plan has no `engine` axis.
-pub const DEFAULT_ENGINE: &str = "candle";
-
-/// The program name that stands for the project's own worker.
-pub const OWN_WORKER: &str = "joulebench-worker";
+use crate::run::{Engine, Protocol};
 
 /// A sweep as it is written in TOML.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -43,107 +32,6 @@ pub struct PlanSource {
     /// Combinations that are left out: a point with all values of an entry is not run.
     #[serde(default)]
     pub exclude: Vec<BTreeMap<String, AxisValue>>,
-}
-
-/// The device and the times of each run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SessionSettings {
-    /// Which kind of device is measured.
-    pub device: DeviceKind,
-    /// Which of them, from 0.
-    #[serde(default)]
-    pub device_index: u32,
-    /// Time between two samples.
-    pub sample_period_ms: u32,
-    /// Idle baseline before the worker starts, in seconds.
-    pub idle_s: f64,
-    /// How long the worker warms up before the window, in seconds.
-    pub warmup_s: f64,
-    /// Shortest window, in seconds; it ends with the iteration that passes this time.
-    pub window_s: f64,
-    /// Pause after the worker ended, before the second idle baseline, in seconds.
-    pub cooldown_s: f64,
-    /// Longest silence of the worker before it counts as hung, in seconds.
-    pub timeout_s: f64,
-}
-
-/// The kinds of device that can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeviceKind {
-    /// An NVIDIA GPU through `libnvidia-ml.so.1`.
-    Nvml,
-    /// This machine's processor, with RAPL energy where it can be read.
-    Cpu,
-    /// The emulated GPU in virtual time.
-    Emulated,
-}
-
-impl DeviceKind {
-    /// Every kind, in the order of help texts.
-    pub const ALL: [Self; 3] = [Self::Nvml, Self::Cpu, Self::Emulated];
-
-    /// The word in plans and data.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Nvml => "nvml",
-            Self::Cpu => "cpu",
-            Self::Emulated => "emulated",
-        }
-    }
-
-    /// Whether settings of such a device can be changed by this version of the harness.
-    pub const fn can_be_controlled(self) -> bool {
-        matches!(self, Self::Emulated)
-    }
-}
-
-impl fmt::Display for DeviceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A plan that passed validation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Plan {
-    /// Short name.
-    pub name: String,
-    /// One sentence for people.
-    pub title: String,
-    /// Seed of order, weights and inputs.
-    pub seed: u64,
-    /// How often each point is run.
-    pub blocks: u32,
-    /// Device and times.
-    pub session: SessionSettings,
-    /// Programs by name.
-    pub engines: BTreeMap<String, Engine>,
-    /// The points, each once, sorted.
-    pub points: Vec<Point>,
-}
-
-/// A value of a plan that cannot be accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{key} = {value}: expected {expected}")]
-pub struct PlanError {
-    /// Where in the plan, for example `axes.batch`.
-    pub key: String,
-    /// The value that stands there.
-    pub value: String,
-    /// What may stand there.
-    pub expected: String,
-}
-
-impl PlanError {
-    fn new(key: impl Into<String>, value: impl fmt::Display, expected: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.to_string(),
-            expected: expected.into(),
-        }
-    }
 }
 
 impl PlanSource {
@@ -188,7 +76,7 @@ impl PlanSource {
             if engine.command.first().is_none_or(String::is_empty) {
                 return Err(PlanError::new(
                     format!("engines.{name}.command"),
-                    "[]",
+                    format!("{:?}", engine.command),
                     "a program and its arguments",
                 ));
             }
@@ -238,7 +126,7 @@ impl PlanSource {
         if axes.is_empty() {
             return Err(PlanError::new("axes", "{}", "at least one axis"));
         }
-        if !axes.contains_key(&Axis::Engine) {
+        if let Entry::Vacant(engine_axis) = axes.entry(Axis::Engine) {
             let mut names = engines.keys();
             let (Some(name), None) = (names.next(), names.next()) else {
                 return Err(PlanError::new(
@@ -247,7 +135,7 @@ impl PlanSource {
                     "the engines to compare, since [engines] names several",
                 ));
             };
-            axes.insert(Axis::Engine, vec![AxisValue::Text(name.clone())]);
+            engine_axis.insert(vec![AxisValue::Text(name.clone())]);
         }
         Ok(axes)
     }
@@ -280,83 +168,6 @@ impl PlanSource {
                     .collect()
             })
             .collect()
-    }
-}
-
-impl SessionSettings {
-    fn validate(&self) -> Result<(), PlanError> {
-        if !(1..=1_000).contains(&self.sample_period_ms) {
-            return Err(PlanError::new(
-                "session.sample_period_ms",
-                self.sample_period_ms,
-                "a whole number from 1 to 1000",
-            ));
-        }
-        let times = [
-            ("session.idle_s", self.idle_s, 0.0, 3_600.0),
-            ("session.warmup_s", self.warmup_s, 0.0, 3_600.0),
-            ("session.window_s", self.window_s, 0.1, 36_000.0),
-            ("session.cooldown_s", self.cooldown_s, 0.0, 3_600.0),
-            ("session.timeout_s", self.timeout_s, 0.1, 36_000.0),
-        ];
-        for (key, seconds, low, high) in times {
-            if !(low..=high).contains(&seconds) {
-                return Err(PlanError::new(key, seconds, format!("seconds from {low} to {high}")));
-            }
-        }
-        Ok(())
-    }
-
-    /// How long one run takes beyond the loading of the model, in seconds: the sum of its stages.
-    pub fn planned_s(&self) -> f64 {
-        2.0 * self.idle_s + self.warmup_s + self.window_s + self.cooldown_s
-    }
-}
-
-impl Plan {
-    /// Every run in the order of execution: randomised complete blocks, each block shuffled by
-    /// ChaCha8 seeded with the plan's seed and the block's number.
-    pub fn runs(&self) -> Vec<Run> {
-        let mut runs = Vec::with_capacity(self.points.len() * self.blocks as usize);
-        for block in 0..self.blocks {
-            let mut points = self.points.clone();
-            shuffle(&mut points, self.seed, block);
-            for point in points {
-                let engine = self.engine_of(&point).clone();
-                let order = u32::try_from(runs.len()).expect("a sweep has fewer than 2^32 runs");
-                runs.push(Run::new(self, block, order, point, engine));
-            }
-        }
-        runs
-    }
-
-    fn engine_of(&self, point: &Point) -> &Engine {
-        point
-            .get(Axis::Engine)
-            .and_then(AxisValue::as_text)
-            .and_then(|name| self.engines.get(name))
-            .expect("validation gives every point an engine of the table")
-    }
-}
-
-/// Fisher–Yates with an unbiased draw for each place.
-fn shuffle(points: &mut [Point], seed: u64, block: u32) {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(u64::from(block));
-    for last in (1..points.len()).rev() {
-        points.swap(last, draw_below(&mut random, last + 1));
-    }
-}
-
-/// A uniform index below `bound`, by rejection so that no index is favoured.
-fn draw_below(random: &mut ChaCha8Rng, bound: usize) -> usize {
-    let bound = u64::try_from(bound).expect("a slice index fits u64");
-    let limit = u64::MAX - u64::MAX % bound;
-    loop {
-        let draw = random.next_u64();
-        if draw < limit {
-            return usize::try_from(draw % bound).expect("smaller than a slice length");
-        }
     }
 }
 

@@ -1,0 +1,97 @@
+//! The device and the times of each run.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::PlanError;
+
+/// The device and the times of each run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSettings {
+    /// Which kind of device is measured.
+    pub device: DeviceKind,
+    /// Which of them, from 0.
+    #[serde(default)]
+    pub device_index: u32,
+    /// Time between two samples.
+    pub sample_period_ms: u32,
+    /// Idle baseline before the worker starts, in seconds.
+    pub idle_s: f64,
+    /// How long the worker warms up before the window, in seconds.
+    pub warmup_s: f64,
+    /// Shortest window, in seconds; it ends with the iteration that passes this time.
+    pub window_s: f64,
+    /// Pause after the worker ended, before the second idle baseline, in seconds.
+    pub cooldown_s: f64,
+    /// Longest silence of the worker before it counts as hung, in seconds.
+    pub timeout_s: f64,
+}
+
+impl SessionSettings {
+    pub(super) fn validate(&self) -> Result<(), PlanError> {
+        if !(1..=1_000).contains(&self.sample_period_ms) {
+            return Err(PlanError::new(
+                "session.sample_period_ms",
+                self.sample_period_ms,
+                "a whole number from 1 to 1000",
+            ));
+        }
+        let times = [
+            ("session.idle_s", self.idle_s, 0.0, 3_600.0),
+            ("session.warmup_s", self.warmup_s, 0.0, 3_600.0),
+            ("session.window_s", self.window_s, 0.1, 36_000.0),
+            ("session.cooldown_s", self.cooldown_s, 0.0, 3_600.0),
+            ("session.timeout_s", self.timeout_s, 0.1, 36_000.0),
+        ];
+        for (key, seconds, low, high) in times {
+            if !(low..=high).contains(&seconds) {
+                return Err(PlanError::new(key, seconds, format!("seconds from {low} to {high}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// How long one run takes beyond the loading of the model, in seconds: the sum of its stages.
+    pub fn planned_s(&self) -> f64 {
+        2.0 * self.idle_s + self.warmup_s + self.window_s + self.cooldown_s
+    }
+}
+
+/// The kinds of device that can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// An NVIDIA GPU through `libnvidia-ml.so.1`.
+    Nvml,
+    /// This machine's processor, with RAPL energy where it can be read.
+    Cpu,
+    /// The emulated GPU in virtual time.
+    Emulated,
+}
+
+impl DeviceKind {
+    /// Every kind, in the order of help texts.
+    pub const ALL: [Self; 3] = [Self::Nvml, Self::Cpu, Self::Emulated];
+
+    /// The word in plans and data.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nvml => "nvml",
+            Self::Cpu => "cpu",
+            Self::Emulated => "emulated",
+        }
+    }
+
+    /// Whether settings of such a device can be changed by this version of the harness.
+    pub const fn can_be_controlled(self) -> bool {
+        matches!(self, Self::Emulated)
+    }
+}
+
+impl fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

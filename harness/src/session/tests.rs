@@ -1,0 +1,3 @@
+mod emulated;
+mod fake;
+mod shell;

@@ -1,0 +1,121 @@
+//! Compile arrows point one way, and heavy libraries stay in their rooms.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+use tests::program::Outcome;
+use tests::repository;
+
+/// What each crate may use of the others.
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("model", &[]),
+    ("gpu-sim", &["model"]),
+    ("harness", &["model", "gpu-sim"]),
+    ("workloads", &["model"]),
+    ("analysis", &["model"]),
+    ("paper", &["model"]),
+    ("cli", &["model", "harness", "analysis", "paper"]),
+    ("tests", &["model"]),
+];
+
+/// Libraries that belong to one crate: a name ending in `*` stands for all that begin so.
+const ROOMS: [(&str, &str); 5] = [
+    ("polars*", "analysis"),
+    ("candle-*", "workloads"),
+    ("nvml-wrapper*", "harness"),
+    ("typst*", "paper"),
+    ("clap_*", "cli"),
+];
+
+/// The vocabulary reads no file, clock or device: it has these and nothing else.
+const LIBRARIES_OF_THE_VOCABULARY: [&str; 6] =
+    ["rand_chacha", "rand_core", "serde", "serde_json", "sha2", "thiserror"];
+
+/// A dependency of a crate of the workspace.
+struct Dependency {
+    name: String,
+    is_own: bool,
+    is_for_tests: bool,
+}
+
+fn dependencies() -> BTreeMap<String, Vec<Dependency>> {
+    let metadata = Outcome::of(
+        Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+            .current_dir(repository::root()),
+    )
+    .expect_code(0);
+    let metadata: Value = serde_json::from_str(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().unwrap().iter();
+            let dependencies = dependencies.map(|dependency| Dependency {
+                name: dependency["name"].as_str().unwrap().to_owned(),
+                is_own: dependency["path"].is_string(),
+                is_for_tests: dependency["kind"] == "dev",
+            });
+            (package["name"].as_str().unwrap().to_owned(), dependencies.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn every_crate_has_its_arrows_and_no_others() {
+    let arrows = BTreeMap::from(ARROWS);
+    for (name, dependencies) in dependencies() {
+        let allowed = arrows.get(name.as_str()).unwrap_or_else(|| {
+            panic!("crate '{name}' is new: write in ARROWS what it may use, as ARCHITECTURE.md says")
+        });
+        for dependency in dependencies.iter().filter(|dependency| dependency.is_own) {
+            assert!(
+                allowed.contains(&dependency.name.as_str()),
+                "'{name}' must not use '{}'; it may use {allowed:?}",
+                dependency.name
+            );
+        }
+    }
+}
+
+#[test]
+fn the_command_line_reaches_every_stage() {
+    let dependencies = dependencies();
+    let of_cli: BTreeSet<&str> = dependencies["cli"].iter().map(|d| d.name.as_str()).collect();
+    for stage in ["harness", "analysis", "paper"] {
+        assert!(of_cli.contains(stage), "'cli' no longer uses '{stage}'");
+    }
+}
+
+#[test]
+fn heavy_libraries_stay_in_their_rooms() {
+    for (name, dependencies) in dependencies() {
+        for dependency in dependencies {
+            for (pattern, room) in ROOMS {
+                let matches = match pattern.strip_suffix('*') {
+                    Some(start) => dependency.name.starts_with(start),
+                    None => dependency.name == pattern,
+                };
+                assert!(
+                    !matches || name == room,
+                    "'{name}' uses '{}', which only '{room}' may use",
+                    dependency.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_vocabulary_has_no_library_that_touches_the_world() {
+    let dependencies = &dependencies()["model"];
+    assert!(!dependencies.is_empty(), "cargo metadata lists no dependency of 'model'");
+    for dependency in dependencies.iter().filter(|dependency| !dependency.is_for_tests) {
+        assert!(
+            LIBRARIES_OF_THE_VOCABULARY.contains(&dependency.name.as_str()),
+            "'model' uses '{}': expected one of {LIBRARIES_OF_THE_VOCABULARY:?}",
+            dependency.name
+        );
+    }
+}
