@@ -96,7 +96,12 @@ fn files_below(folder: &Path) -> Result<BTreeSet<String>, Error> {
     while let Some((path, prefix)) = pending.pop() {
         for entry in fs_err::read_dir(&path)? {
             let entry = entry?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let own_name = entry.file_name().to_string_lossy().into_owned();
+            // Hidden files are marks of programs, such as the lock of an open store, not data.
+            if own_name.starts_with('.') {
+                continue;
+            }
+            let name = format!("{prefix}{own_name}");
             if entry.file_type()?.is_dir() {
                 pending.push((entry.path(), name + "/"));
             } else if name != CHECKSUM_FILE {
@@ -146,6 +151,7 @@ mod tests {
     #[test]
     fn an_unchanged_folder_passes_in_the_format_of_sha256sum() {
         let folder = folder();
+        fs_err::write(folder.path().join(".lock"), "").expect("a file");
         verify_checksums(folder.path()).expect("nothing was changed");
         let list = fs_err::read_to_string(folder.path().join(CHECKSUM_FILE)).expect("the list");
         assert!(list.starts_with(

@@ -65,33 +65,38 @@ pub fn examine(folder: &Path) -> Vec<Check> {
     checks.push(package_check());
     checks.push(worker_check());
     checks.push(folder_check(folder));
-    checks.push(Check::good("emulated GPU", "always there; its traces are marked emulated"));
+    checks.push(Check::good(
+        "emulated GPU",
+        "always there; its traces are marked emulated",
+    ));
     checks
 }
 
 fn gpu_checks() -> Vec<Check> {
     let driver = match NvmlDriver::load() {
         Ok(driver) => driver,
-        Err(error @ DeviceError::NoPermission { .. }) => {
+        Err(DeviceError::NoPermission { reason }) => {
             return vec![Check::not(
                 "NVIDIA GPU",
                 State::Missing,
-                error.to_string(),
+                format!("no permission ({reason})"),
                 "give this user read access to /dev/nvidiactl and /dev/nvidia0",
             )];
         }
-        Err(error) => {
+        Err(_) => {
             return vec![Check::not(
                 "NVIDIA GPU",
                 State::Missing,
-                error.to_string(),
+                "libnvidia-ml.so.1 cannot be loaded",
                 "install the NVIDIA driver (libnvidia-ml.so.1); without it use device = \"cpu\" or \"emulated\"",
             )];
         }
     };
     let count = driver.device_count().unwrap_or(0);
     let backend = Backend::Nvml(driver);
-    (0..count).flat_map(|index| one_gpu(&backend, index)).collect()
+    (0..count)
+        .flat_map(|index| one_gpu(&backend, index))
+        .collect()
 }
 
 fn one_gpu(backend: &Backend, index: u32) -> Vec<Check> {
@@ -99,7 +104,12 @@ fn one_gpu(backend: &Backend, index: u32) -> Vec<Check> {
     let mut instrument = match backend.open(index) {
         Ok(instrument) => instrument,
         Err(error) => {
-            return vec![Check::not(name, State::Missing, error.to_string(), "see nvidia-smi")];
+            return vec![Check::not(
+                name,
+                State::Missing,
+                error.to_string(),
+                "see nvidia-smi",
+            )];
         }
     };
     let machine = instrument.sense().machine();
@@ -116,7 +126,12 @@ fn one_gpu(backend: &Backend, index: u32) -> Vec<Check> {
         let sensor = format!("{name} {}", column.name);
         checks.push(match machine.absent.get(column.name) {
             None => Check::good(sensor, "readable"),
-            Some(reason) => Check::not(sensor, State::Missing, reason.description(), sensor_fix(*reason)),
+            Some(reason) => Check::not(
+                sensor,
+                State::Missing,
+                reason.description(),
+                sensor_fix(*reason),
+            ),
         });
     }
     if device.mig == Some(true) {
@@ -179,19 +194,38 @@ fn worker_check() -> Check {
             "worker",
             State::Broken,
             format!("{} does not answer", worker.display()),
-            "build it: cargo build --locked -p workloads",
+            "build it: make build",
         ),
     }
 }
 
+/// Rights alone do not tell: kernel file systems and full disks refuse root as well.
+fn takes_files(folder: &Path) -> bool {
+    let probe = folder.join(".joulebench-probe");
+    let written = fs_err::write(&probe, "probe").is_ok();
+    // Where the probe could not be written, there may be nothing to take away.
+    let _ = fs_err::remove_file(&probe);
+    written
+}
+
 fn folder_check(folder: &Path) -> Check {
     let name = format!("folder {}", folder.display());
-    // The nearest folder that exists decides where a new one would be made.
-    let Some(existing) = folder.ancestors().find(|part| part.is_dir()) else {
-        return Check::not(name, State::Broken, "does not exist", "choose a folder that can be made");
+    // The nearest place that exists decides where a new folder would be made; the empty path at the
+    // end of a relative one is the current folder.
+    let place = folder
+        .ancestors()
+        .map(|part| if part.as_os_str().is_empty() { Path::new(".") } else { part })
+        .find(|part| part.exists());
+    let Some(existing) = place.filter(|place| place.is_dir()) else {
+        return Check::not(name, State::Broken, "cannot be made", "choose another with --store");
     };
-    if rustix::fs::access(existing, rustix::fs::Access::WRITE_OK).is_err() {
-        return Check::not(name, State::Broken, "cannot be written", "choose another with --store");
+    if !takes_files(existing) {
+        return Check::not(
+            name,
+            State::Broken,
+            "cannot be written",
+            "choose another with --store",
+        );
     }
     match rustix::fs::statvfs(existing) {
         Ok(space) => {

@@ -35,7 +35,8 @@ timeout_s = 20.0
 }
 
 /// Axes of the emulated worker, two points.
-pub(crate) const EMULATED_AXES: &str = "batch = [1, 8]\nprompt_tokens = [512]\ndecode_tokens = [16]";
+pub(crate) const EMULATED_AXES: &str =
+    "batch = [1, 8]\nprompt_tokens = [512]\ndecode_tokens = [16]";
 
 pub(crate) fn plan(text: &str) -> Plan {
     plan_file::parse(Path::new("fixture.toml"), text).expect("a good plan")
@@ -48,8 +49,12 @@ pub(crate) fn emulated_plan() -> Plan {
 
 /// The first run of a plan for the processor whose worker is a line of shell.
 pub(crate) fn shell_run(script: &str, protocol: &str) -> Run {
-    let engine = format!("[engines.sh]\ncommand = [\"/bin/sh\", \"-c\", '''{script}''']\nprotocol = \"{protocol}\"");
-    plan(&plan_text("cpu", "batch = [1]", &engine)).runs().swap_remove(0)
+    let engine = format!(
+        "[engines.sh]\ncommand = [\"/bin/sh\", \"-c\", '''{script}''']\nprotocol = \"{protocol}\""
+    );
+    plan(&plan_text("cpu", "batch = [1]", &engine))
+        .runs()
+        .swap_remove(0)
 }
 
 /// Takes a run on the device that it asks for.

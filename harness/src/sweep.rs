@@ -52,7 +52,9 @@ pub enum SweepError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Failure after failure.
-    #[error("{count} runs failed in a row, the last with {fault}: {detail}; mend the set-up and run the same command again")]
+    #[error(
+        "{count} runs failed in a row, the last with {fault}: {detail}; mend the set-up and run the same command again"
+    )]
     FailureInARow {
         /// How many.
         count: u32,
@@ -81,7 +83,8 @@ impl Budget {
 
     fn allows(&self, next: Seconds) -> bool {
         let spent = Seconds::from(monotonic_now().saturating_sub(self.start));
-        self.limit.is_none_or(|limit| (spent + next).get() <= limit.get())
+        self.limit
+            .is_none_or(|limit| (spent + next).get() <= limit.get())
     }
 }
 
@@ -119,7 +122,12 @@ pub fn run(
         let begin = monotonic_now();
         observer.run_begins(run, index + 1);
         let mut instrument = backend.open(plan.session.device_index)?;
-        let trace = session::record(instrument.as_mut(), run, started_unix_s(), &mut Stages(observer))?;
+        let trace = session::record(
+            instrument.as_mut(),
+            run,
+            started_unix_s(),
+            &mut Stages(observer),
+        )?;
         store.seal(&trace)?;
         observer.run_ended(run, &trace.header.faults);
         match trace.header.faults.first() {
@@ -127,7 +135,9 @@ pub fn run(
                 failures_in_a_row = 0;
                 // The longest good run so far is the careful guess for the next one.
                 let took = Seconds::from(monotonic_now().saturating_sub(begin));
-                longest = Some(longest.map_or(took, |longest| if took > longest { took } else { longest }));
+                longest = Some(
+                    longest.map_or(took, |longest| if took > longest { took } else { longest }),
+                );
             }
             Some(fault) => {
                 failed += 1;

@@ -1,6 +1,9 @@
 //! The compiler over tiny documents: same bytes, and errors that say where and what next.
 
-#![allow(clippy::unwrap_used, reason = "clippy sees no test in the functions that tests share")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy sees no test in the functions that tests share"
+)]
 
 use std::fs;
 use std::path::Path;

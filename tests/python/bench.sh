@@ -8,7 +8,7 @@ root=$(cd "$here/../.." && pwd)
 folder="$root/target/bench/ten-million"
 cd "$root"
 
-cargo build --locked -p analysis --example tidy_ten_million
+cargo build --locked --workspace --example tidy_ten_million
 program="$root/target/debug/examples/tidy_ten_million"
 venv=$("$here/venv.sh")
 
@@ -27,4 +27,4 @@ for repeat in 1 2 3; do
 done
 "$venv/bin/python" "$here/bench_table.py" "$results"
 
-cargo bench --locked -p analysis --profile dev --benches
+cargo bench --locked --workspace --profile dev --bench reading --bench tidying --bench estimating

@@ -23,7 +23,9 @@ impl Outcome {
     /// # Panics
     /// Where it cannot be started.
     pub fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let output = command
+            .output()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self::from(&output)
     }
 
@@ -31,6 +33,10 @@ impl Outcome {
     ///
     /// # Panics
     /// With everything that was printed, where it did not.
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "an assertion may be the last word"
+    )]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(
             self.code,
@@ -46,6 +52,10 @@ impl Outcome {
     ///
     /// # Panics
     /// With the first one that is missing.
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "an assertion may be the last word"
+    )]
     pub fn expect_error(self, words: &[&str]) -> Self {
         for word in words {
             assert!(

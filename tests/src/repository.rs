@@ -10,8 +10,14 @@ use crate::program::Outcome;
 /// # Panics
 /// Where the tests were built in another place than they run in.
 pub fn root() -> &'static Path {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository");
-    assert!(root.join("Cargo.toml").is_file(), "{} is no longer the repository", root.display());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the repository");
+    assert!(
+        root.join("Cargo.toml").is_file(),
+        "{} is no longer the repository",
+        root.display()
+    );
     root
 }
 

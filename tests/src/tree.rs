@@ -29,7 +29,10 @@ pub fn read(folder: &Path) -> Tree {
             bytes: fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
             modified: modified.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
         };
-        let relative = path.strip_prefix(folder).expect("found below the folder").to_owned();
+        let relative = path
+            .strip_prefix(folder)
+            .expect("found below the folder")
+            .to_owned();
         tree.insert(relative, entry);
     }
     tree
@@ -55,9 +58,15 @@ pub fn assert_same_bytes(one: &Path, other: &Path) {
 /// With the names of those that are gone or changed.
 pub fn assert_kept(earlier: &Tree, folder: &Path) {
     let now = read(folder);
-    let lost: Vec<_> = earlier.iter().filter(|(name, entry)| now.get(*name) != Some(entry)).collect();
+    let lost: Vec<_> = earlier
+        .iter()
+        .filter(|(name, entry)| now.get(*name) != Some(entry))
+        .collect();
     let names: Vec<_> = lost.iter().map(|(name, _)| name).collect();
-    assert!(names.is_empty(), "these files were changed or lost: {names:?}");
+    assert!(
+        names.is_empty(),
+        "these files were changed or lost: {names:?}"
+    );
 }
 
 /// Every file below a folder, sorted.
@@ -73,7 +82,11 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
         }
         for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
             let path = entry.expect("a readable folder").path();
-            if path.is_dir() { pending.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                pending.push(path)
+            } else {
+                files.push(path)
+            }
         }
     }
     files.sort();

@@ -29,8 +29,14 @@ const ROOMS: [(&str, &str); 5] = [
 ];
 
 /// The vocabulary reads no file, clock or device: it has these and nothing else.
-const LIBRARIES_OF_THE_VOCABULARY: [&str; 6] =
-    ["rand_chacha", "rand_core", "serde", "serde_json", "sha2", "thiserror"];
+const LIBRARIES_OF_THE_VOCABULARY: [&str; 6] = [
+    "rand_chacha",
+    "rand_core",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+];
 
 /// A dependency of a crate of the workspace.
 struct Dependency {
@@ -42,7 +48,13 @@ struct Dependency {
 fn dependencies() -> BTreeMap<String, Vec<Dependency>> {
     let metadata = Outcome::of(
         Command::new(env!("CARGO"))
-            .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+            .args([
+                "metadata",
+                "--format-version",
+                "1",
+                "--no-deps",
+                "--offline",
+            ])
             .current_dir(repository::root()),
     )
     .expect_code(0);
@@ -57,7 +69,10 @@ fn dependencies() -> BTreeMap<String, Vec<Dependency>> {
                 is_own: dependency["path"].is_string(),
                 is_for_tests: dependency["kind"] == "dev",
             });
-            (package["name"].as_str().unwrap().to_owned(), dependencies.collect())
+            (
+                package["name"].as_str().unwrap().to_owned(),
+                dependencies.collect(),
+            )
         })
         .collect()
 }
@@ -67,7 +82,9 @@ fn every_crate_has_its_arrows_and_no_others() {
     let arrows = BTreeMap::from(ARROWS);
     for (name, dependencies) in dependencies() {
         let allowed = arrows.get(name.as_str()).unwrap_or_else(|| {
-            panic!("crate '{name}' is new: write in ARROWS what it may use, as ARCHITECTURE.md says")
+            panic!(
+                "crate '{name}' is new: write in ARROWS what it may use, as ARCHITECTURE.md says"
+            )
         });
         for dependency in dependencies.iter().filter(|dependency| dependency.is_own) {
             assert!(
@@ -82,7 +99,10 @@ fn every_crate_has_its_arrows_and_no_others() {
 #[test]
 fn the_command_line_reaches_every_stage() {
     let dependencies = dependencies();
-    let of_cli: BTreeSet<&str> = dependencies["cli"].iter().map(|d| d.name.as_str()).collect();
+    let of_cli: BTreeSet<&str> = dependencies["cli"]
+        .iter()
+        .map(|d| d.name.as_str())
+        .collect();
     for stage in ["harness", "analysis", "paper"] {
         assert!(of_cli.contains(stage), "'cli' no longer uses '{stage}'");
     }
@@ -110,8 +130,14 @@ fn heavy_libraries_stay_in_their_rooms() {
 #[test]
 fn the_vocabulary_has_no_library_that_touches_the_world() {
     let dependencies = &dependencies()["model"];
-    assert!(!dependencies.is_empty(), "cargo metadata lists no dependency of 'model'");
-    for dependency in dependencies.iter().filter(|dependency| !dependency.is_for_tests) {
+    assert!(
+        !dependencies.is_empty(),
+        "cargo metadata lists no dependency of 'model'"
+    );
+    for dependency in dependencies
+        .iter()
+        .filter(|dependency| !dependency.is_for_tests)
+    {
         assert!(
             LIBRARIES_OF_THE_VOCABULARY.contains(&dependency.name.as_str()),
             "'model' uses '{}': expected one of {LIBRARIES_OF_THE_VOCABULARY:?}",

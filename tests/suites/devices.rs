@@ -20,7 +20,10 @@ fn assert_refused(libraries: Option<&Path>, words: &[&str]) {
         command.env("LD_LIBRARY_PATH", libraries);
     }
     Outcome::of(&mut command).expect_code(3).expect_error(words);
-    assert!(!store.exists(), "something was written for a device that is not there");
+    assert!(
+        !store.exists(),
+        "something was written for a device that is not there"
+    );
 }
 
 /// A driver library whose start gives this code.
@@ -36,7 +39,10 @@ fn stub(folder: &Path, code: u32) {
     )
     .unwrap();
     let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(folder.join(LIBRARY)).arg(&source);
+    compiler
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(folder.join(LIBRARY))
+        .arg(&source);
     Outcome::of(&mut compiler).expect_code(0);
 }
 
@@ -47,21 +53,35 @@ fn without_a_driver_the_fix_is_named() {
         eprintln!("skipped: this machine has {LIBRARY}");
         return;
     }
-    assert_refused(None, &["nvml is absent", LIBRARY, "install the NVIDIA driver", "'cpu'"]);
+    assert_refused(
+        None,
+        &[
+            "nvml is absent",
+            LIBRARY,
+            "install the NVIDIA driver",
+            "'cpu'",
+        ],
+    );
 }
 
 #[test]
 fn without_permission_the_device_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     stub(folder.path(), 4);
-    assert_refused(Some(folder.path()), &["no permission for nvml", "/dev/nvidiactl"]);
+    assert_refused(
+        Some(folder.path()),
+        &["no permission for nvml", "/dev/nvidiactl"],
+    );
     let mut doctor = joulebench(["doctor", "--json"]);
     doctor.env("LD_LIBRARY_PATH", folder.path());
     let gpu = checks(&mut doctor)
         .into_iter()
         .find(|check| check["name"] == "NVIDIA GPU")
         .expect("a word on the GPU");
-    assert!(gpu["fix"].as_str().unwrap().contains("/dev/nvidiactl"), "{gpu}");
+    assert!(
+        gpu["fix"].as_str().unwrap().contains("/dev/nvidiactl"),
+        "{gpu}"
+    );
 }
 
 #[test]
@@ -81,12 +101,23 @@ fn a_file_that_is_no_library_is_refused() {
 #[test]
 fn a_device_beyond_the_last_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = fs::read_to_string(tests::repository::root().join("artifacts/plans/emulated-demo.toml"));
-    let plan = plan.unwrap().replace("device = \"emulated\"", "device = \"emulated\"\ndevice_index = 3");
+    let plan =
+        fs::read_to_string(tests::repository::root().join("artifacts/plans/emulated-demo.toml"));
+    let plan = plan.unwrap().replace(
+        "device = \"emulated\"",
+        "device = \"emulated\"\ndevice_index = 3",
+    );
     let file = folder.path().join("plan.toml");
     fs::write(&file, plan).unwrap();
-    let words = ["run".as_ref(), file.as_os_str(), "--store".as_ref(), folder.path().as_os_str()];
-    Outcome::of(&mut joulebench(words)).expect_code(3).expect_error(&["device_index = 3", "below 1"]);
+    let words = [
+        "run".as_ref(),
+        file.as_os_str(),
+        "--store".as_ref(),
+        folder.path().as_os_str(),
+    ];
+    Outcome::of(&mut joulebench(words))
+        .expect_code(3)
+        .expect_error(&["device_index = 3", "below 1"]);
 }
 
 fn checks(doctor: &mut Command) -> Vec<Value> {
@@ -101,11 +132,20 @@ fn doctor_finds_the_worker_and_gives_every_lack_its_fix() {
     let checks = checks(joulebench(["doctor", "--json", "--store"]).arg(store));
     let named = |name: &str| checks.iter().find(|check| check["name"] == name).unwrap();
     assert_eq!(named("worker")["state"], "good");
-    assert!(named("worker")["found"].as_str().unwrap().starts_with("joulebench-worker "));
+    assert!(
+        named("worker")["found"]
+            .as_str()
+            .unwrap()
+            .starts_with("joulebench-worker ")
+    );
     assert_eq!(named("emulated GPU")["state"], "good");
     for check in &checks {
         let is_good = check["state"] == "good";
-        assert_eq!(is_good, check["fix"].is_null(), "a lack has a fix, and nothing else has: {check}");
+        assert_eq!(
+            is_good,
+            check["fix"].is_null(),
+            "a lack has a fix, and nothing else has: {check}"
+        );
     }
 }
 
@@ -113,5 +153,9 @@ fn doctor_finds_the_worker_and_gives_every_lack_its_fix() {
 fn doctor_is_content_with_the_folder_that_a_sweep_would_make() {
     let folder = tempfile::tempdir().unwrap();
     let said = Outcome::of(joulebench(["doctor"]).current_dir(folder.path())).expect_code(0);
-    assert!(said.stdout.contains("folder runs: can be written"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("folder runs: can be written"),
+        "{}",
+        said.stdout
+    );
 }

@@ -31,7 +31,11 @@ fn assert_refused(folder: &Path) {
             said.stdout,
             said.stderr
         );
-        let errors = said.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        let errors = said
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .count();
         assert_eq!(errors, 1, "{words:?} gives one error:\n{}", said.stderr);
         said.expect_error(&[folder.to_str().unwrap()]);
     }
@@ -58,7 +62,8 @@ fn doctor_says_that_a_folder_cannot_be_made() {
     let file = place.path().join("file");
     fs::write(&file, b"no folder").unwrap();
     // Of all folders above, only the one of the file exists; a store below the file cannot be made.
-    let said = Outcome::of(joulebench(["doctor", "--store"]).arg(file.join("below"))).expect_code(1);
+    let said =
+        Outcome::of(joulebench(["doctor", "--store"]).arg(file.join("below"))).expect_code(1);
     assert!(said.stdout.contains("broken"), "{}", said.stdout);
 }
 
@@ -91,14 +96,27 @@ fn a_full_disk_ends_the_sweep_and_keeps_every_sealed_run() {
     let script = format!(
         "\"$JOULEBENCH\" run {DEMO} --store \"$DISK\"; code=$?; cp -a \"$DISK/.\" \"$SAFE\"; exit $code"
     );
-    let Some(said) = with_small_disk(150, &script, safe.path()) else { return };
-    said.expect_code(1).expect_error(&["error: ", ".parquet", "No space left", "sealed runs are untouched"]);
+    let Some(said) = with_small_disk(150, &script, safe.path()) else {
+        return;
+    };
+    said.expect_code(1).expect_error(&[
+        "error: ",
+        ".parquet",
+        "No space left",
+        "sealed runs are untouched",
+    ]);
 
     let store = safe.path().join("emulated-demo");
     let mut sealed = tree::read(&store);
     sealed.retain(|name, _| name.extension().is_some_and(|end| end == "parquet"));
-    assert!((1..12).contains(&sealed.len()), "{} runs were sealed", sealed.len());
-    let temporary = tree::files(&store).into_iter().find(|file| file.to_string_lossy().ends_with(".tmp"));
+    assert!(
+        (1..12).contains(&sealed.len()),
+        "{} runs were sealed",
+        sealed.len()
+    );
+    let temporary = tree::files(&store)
+        .into_iter()
+        .find(|file| file.to_string_lossy().ends_with(".tmp"));
     assert_eq!(temporary, None, "half a trace stayed");
     // With space again, the same command completes, which also reads every sealed run.
     Outcome::of(joulebench(["run", DEMO, "--store"]).arg(safe.path())).expect_code(0);
@@ -111,9 +129,15 @@ fn a_full_disk_leaves_no_half_result() {
     let safe = tempfile::tempdir().unwrap();
     let script = "\"$JOULEBENCH\" reproduce --no-live --out \"$DISK\"; code=$?; \
                   cp -a \"$DISK/.\" \"$SAFE\"; exit $code";
-    let Some(said) = with_small_disk(256, script, safe.path()) else { return };
-    said.expect_code(1).expect_error(&["error: ", "No space left"]);
-    assert!(!safe.path().join(".reproduced.json").exists(), "a failure is remembered as a success");
+    let Some(said) = with_small_disk(256, script, safe.path()) else {
+        return;
+    };
+    said.expect_code(1)
+        .expect_error(&["error: ", "No space left"]);
+    assert!(
+        !safe.path().join(".reproduced.json").exists(),
+        "a failure is remembered as a success"
+    );
     for file in tree::files(safe.path()) {
         let name = file.to_string_lossy().into_owned();
         assert!(!name.ends_with(".tmp"), "{name} stayed");

@@ -1,5 +1,11 @@
 //! End-to-end suites over the public surfaces of the built programs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "clippy sees no test in the functions that tests share; file names are our own"
+)]
+
 mod arrows;
 mod devices;
 mod folders;

@@ -13,35 +13,75 @@ const DEMO: &str = "artifacts/plans/emulated-demo.toml";
 /// What is wrong, and how the demonstration's plan becomes so: the first text is replaced.
 const DEFECTS: [(&str, &str, &str); 22] = [
     ("a typo in a key", "blocks = 3", "bloks = 3"),
-    ("a typo in a key of [session]", "window_s = 8.0", "windows_s = 8.0"),
+    (
+        "a typo in a key of [session]",
+        "window_s = 8.0",
+        "windows_s = 8.0",
+    ),
     ("a missing key", "seed = 7\n", ""),
     ("a number as text", "seed = 7", "seed = \"seven\""),
     ("a negative seed", "seed = 7", "seed = -7"),
     ("a name that is a path", "\"emulated-demo\"", "\"../demo\""),
     ("no blocks", "blocks = 3", "blocks = 0"),
     ("a negative time", "window_s = 8.0", "window_s = -8.0"),
-    ("a time that is no number", "window_s = 8.0", "window_s = nan"),
-    ("a period out of range", "sample_period_ms = 10", "sample_period_ms = 5000"),
+    (
+        "a time that is no number",
+        "window_s = 8.0",
+        "window_s = nan",
+    ),
+    (
+        "a period out of range",
+        "sample_period_ms = 10",
+        "sample_period_ms = 5000",
+    ),
     ("an unknown device", "\"emulated\"", "\"abacus\""),
     ("an unknown axis", "batch = [1, 8]", "batches = [1, 8]"),
     ("an unknown model", "llama-7b", "llama-8b"),
     ("an unknown precision", "bf16", "bf17"),
-    ("a word where a number is needed", "batch = [1, 8]", "batch = [\"one\"]"),
-    ("a fraction where a whole number is needed", "batch = [1, 8]", "batch = [1.5]"),
+    (
+        "a word where a number is needed",
+        "batch = [1, 8]",
+        "batch = [\"one\"]",
+    ),
+    (
+        "a fraction where a whole number is needed",
+        "batch = [1, 8]",
+        "batch = [1.5]",
+    ),
     ("a value out of range", "batch = [1, 8]", "batch = [0, 8]"),
     ("a value twice", "batch = [1, 8]", "batch = [8, 8]"),
     ("an axis without values", "batch = [1, 8]", "batch = []"),
-    ("an engine that is not there", "batch = [1, 8]", "batch = [1, 8]\nengine = [\"torch\"]"),
-    ("a setting of a device that cannot be set", "device = \"emulated\"", "device = \"nvml\""),
+    (
+        "an engine that is not there",
+        "batch = [1, 8]",
+        "batch = [1, 8]\nengine = [\"torch\"]",
+    ),
+    (
+        "a setting of a device that cannot be set",
+        "device = \"emulated\"",
+        "device = \"nvml\"",
+    ),
     ("no TOML", "[session]", "[session"),
 ];
 
 /// What is wrong, and what is added to the demonstration's plan.
 const ADDITIONS: [(&str, &str); 4] = [
-    ("an exclude of a value that is not there", "[[exclude]]\nbatch = 4\n"),
-    ("an exclude of an axis that is not there", "[[exclude]]\nsteps = 4\n"),
-    ("an exclude that leaves nothing", "[[exclude]]\nmodel = \"llama-7b\"\n"),
-    ("an engine without a program", "\n[engines.mine]\ncommand = []\n"),
+    (
+        "an exclude of a value that is not there",
+        "[[exclude]]\nbatch = 4\n",
+    ),
+    (
+        "an exclude of an axis that is not there",
+        "[[exclude]]\nsteps = 4\n",
+    ),
+    (
+        "an exclude that leaves nothing",
+        "[[exclude]]\nmodel = \"llama-7b\"\n",
+    ),
+    (
+        "an engine without a program",
+        "\n[engines.mine]\ncommand = []\n",
+    ),
 ];
 
 /// The message about a plan; its folder is hidden.
@@ -51,11 +91,24 @@ fn refusal(folder: &Path, text: &str) -> String {
     let store = folder.join("store");
     let said = Outcome::of(&mut joulebench(["plan".as_ref(), file.as_os_str()])).expect_code(2);
     assert_eq!(said.stdout, "", "a refused plan has no outline");
-    let words = ["run".as_ref(), file.as_os_str(), "--store".as_ref(), store.as_os_str()];
+    let words = [
+        "run".as_ref(),
+        file.as_os_str(),
+        "--store".as_ref(),
+        store.as_os_str(),
+    ];
     let run = Outcome::of(&mut joulebench(words)).expect_code(2);
-    assert_eq!(run.stderr, said.stderr, "'plan' and 'run' refuse for the same reason");
-    assert!(!store.exists(), "something was written for a plan that was refused");
-    said.expect_error(&["plan.toml"]).stderr.replace(&folder.display().to_string(), "FOLDER")
+    assert_eq!(
+        run.stderr, said.stderr,
+        "'plan' and 'run' refuse for the same reason"
+    );
+    assert!(
+        !store.exists(),
+        "something was written for a plan that was refused"
+    );
+    said.expect_error(&["plan.toml"])
+        .stderr
+        .replace(&folder.display().to_string(), "FOLDER")
 }
 
 #[test]
@@ -92,12 +145,20 @@ fn the_outline_shows_points_runs_and_order() {
 fn every_committed_plan_is_accepted_and_its_runs_have_names_of_their_own() {
     let plans = repository::root().join("artifacts/plans");
     for plan in tests::tree::files(&plans) {
-        let said = Outcome::of(&mut joulebench(["plan".as_ref(), plan.as_os_str(), "--json".as_ref()]))
-            .expect_code(0);
+        let said = Outcome::of(&mut joulebench([
+            "plan".as_ref(),
+            plan.as_os_str(),
+            "--json".as_ref(),
+        ]))
+        .expect_code(0);
         let outline: Value = serde_json::from_str(&said.stdout).unwrap();
         let runs = outline["runs"].as_array().unwrap();
         let ids: std::collections::BTreeSet<&str> =
             runs.iter().map(|run| run["id"].as_str().unwrap()).collect();
-        assert!(!runs.is_empty() && ids.len() == runs.len(), "{}", plan.display());
+        assert!(
+            !runs.is_empty() && ids.len() == runs.len(),
+            "{}",
+            plan.display()
+        );
     }
 }

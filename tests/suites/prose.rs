@@ -5,8 +5,12 @@ use std::fs;
 use tests::repository;
 
 /// What no file may say, in halves so that this one does not.
-const FORBIDDEN: [[&str; 2]; 4] =
-    [["/wo", "rk/"], ["/ro", "ot/"], ["/.lib", "rary"], ["sha", "red/"]];
+const FORBIDDEN: [[&str; 2]; 4] = [
+    ["/wo", "rk/"],
+    ["/ro", "ot/"],
+    ["/.lib", "rary"],
+    ["sha", "red/"],
+];
 
 /// Whether a line names the place: the words inside a longer path or name are another thing.
 fn names(line: &str, place: &str) -> bool {
@@ -29,7 +33,9 @@ fn no_file_names_a_place_outside_the_repository() {
     let mut found = Vec::new();
     for file in files {
         // Binary files have no prose; a file that git knows may be gone from the checkout.
-        let Ok(text) = fs::read_to_string(repository::root().join(&file)) else { continue };
+        let Ok(text) = fs::read_to_string(repository::root().join(&file)) else {
+            continue;
+        };
         for (number, line) in text.lines().enumerate() {
             for [start, end] in FORBIDDEN {
                 let place = format!("{start}{end}");

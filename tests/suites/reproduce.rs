@@ -52,8 +52,13 @@ impl Copy {
     /// Asserts that the reproduction fails and names this file, before anything is derived.
     fn assert_refused(&self, file: &Path) {
         let name = file.file_name().unwrap().to_str().unwrap();
-        self.reproduce().expect_code(1).expect_error(&["error: ", name]);
-        assert!(!self.out().exists(), "results were derived from damaged traces");
+        self.reproduce()
+            .expect_code(1)
+            .expect_error(&["error: ", name]);
+        assert!(
+            !self.out().exists(),
+            "results were derived from damaged traces"
+        );
     }
 
     /// The outputs; the memory of the last reproduction knows the folder and is none of them.
@@ -87,17 +92,36 @@ fn two_folders_and_two_counts_of_threads_give_the_same_bytes() {
 fn a_second_call_has_nothing_to_do_and_a_lost_or_changed_output_is_derived_again() {
     let copy = Copy::new();
     let first = copy.reproduce().expect_code(0);
-    assert!(!first.stdout.contains("nothing changed"), "{}", first.stdout);
+    assert!(
+        !first.stdout.contains("nothing changed"),
+        "{}",
+        first.stdout
+    );
     let outputs = copy.outputs();
     let second = copy.reproduce().expect_code(0);
-    assert!(second.stdout.contains("nothing changed"), "{}", second.stdout);
-    assert!(second.stdout.contains("supported"), "the verdicts are shown again: {}", second.stdout);
+    assert!(
+        second.stdout.contains("nothing changed"),
+        "{}",
+        second.stdout
+    );
+    assert!(
+        second.stdout.contains("supported"),
+        "the verdicts are shown again: {}",
+        second.stdout
+    );
 
     fs::remove_file(copy.out().join("tables/claims.csv")).unwrap();
     tree::flip_middle_bit(&copy.out().join("paper.pdf"));
     let third = copy.reproduce().expect_code(0);
-    assert!(!third.stdout.contains("nothing changed"), "{}", third.stdout);
-    assert!(copy.outputs() == outputs, "outputs that were derived again differ");
+    assert!(
+        !third.stdout.contains("nothing changed"),
+        "{}",
+        third.stdout
+    );
+    assert!(
+        copy.outputs() == outputs,
+        "outputs that were derived again differ"
+    );
 }
 
 #[test]
@@ -115,7 +139,9 @@ fn a_changed_raw_trace_is_named_after_a_good_reproduction_too() {
     let trace = copy.a_trace();
     tree::flip_middle_bit(&trace);
     let name = trace.file_name().unwrap().to_str().unwrap();
-    copy.reproduce().expect_code(1).expect_error(&[name, "was changed"]);
+    copy.reproduce()
+        .expect_code(1)
+        .expect_error(&[name, "was changed"]);
 }
 
 #[test]
@@ -137,7 +163,9 @@ fn a_raw_trace_too_many_is_named() {
 #[test]
 fn a_changed_recording_of_others_is_named() {
     let copy = Copy::new();
-    let recording = copy.root().join("artifacts/imported/h200-square-wave/probe.csv.gz");
+    let recording = copy
+        .root()
+        .join("artifacts/imported/h200-square-wave/probe.csv.gz");
     tree::flip_middle_bit(&recording);
     copy.assert_refused(&recording);
 }
@@ -156,12 +184,24 @@ fn a_value_of_the_paper_that_does_not_come_out_fails() {
     let claims = copy.root().join("artifacts/claims.toml");
     let text = fs::read_to_string(&claims).unwrap();
     let key = "paper = { value = ";
-    assert!(text.contains(key), "no claim carries a value of the paper any more");
+    assert!(
+        text.contains(key),
+        "no claim carries a value of the paper any more"
+    );
     // One digit more makes the first value at least ten times as large.
     fs::write(&claims, text.replacen(key, "paper = { value = 9", 1)).unwrap();
     let said = copy.reproduce().expect_code(1);
-    let moved: Vec<&str> = said.stdout.lines().filter(|line| line.contains(" NO ")).collect();
-    assert_eq!(moved.len(), 1, "one claim no longer agrees with the paper:\n{}", said.stdout);
+    let moved: Vec<&str> = said
+        .stdout
+        .lines()
+        .filter(|line| line.contains(" NO "))
+        .collect();
+    assert_eq!(
+        moved.len(),
+        1,
+        "one claim no longer agrees with the paper:\n{}",
+        said.stdout
+    );
 }
 
 #[test]
@@ -169,11 +209,17 @@ fn an_output_that_the_authors_did_not_get_is_named() {
     let copy = Copy::new();
     let expected = copy.root().join("artifacts/expected-outputs.sha256");
     let text = fs::read_to_string(&expected).unwrap();
-    let line = text.lines().find(|line| line.ends_with("  paper.pdf")).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.ends_with("  paper.pdf"))
+        .unwrap();
     let other = format!("{}  paper.pdf", "0".repeat(64));
     fs::write(&expected, text.replace(line, &other)).unwrap();
     let said = copy.reproduce().expect_code(1);
-    let named = said.stdout.lines().find(|line| line.contains("paper.pdf differs"));
+    let named = said
+        .stdout
+        .lines()
+        .find(|line| line.contains("paper.pdf differs"));
     assert!(named.is_some(), "{}\n{}", said.stdout, said.stderr);
 }
 
@@ -186,7 +232,12 @@ fn a_changed_dataset_is_named() {
     let dataset = out.join("dataset");
     let verify = || Outcome::of(joulebench(["dataset", "verify"]).arg(&dataset));
     verify().expect_code(0);
-    for name in ["data/runs.parquet", "data/samples.parquet", "croissant.json", "README.md"] {
+    for name in [
+        "data/runs.parquet",
+        "data/samples.parquet",
+        "croissant.json",
+        "README.md",
+    ] {
         let file = dataset.join(name);
         let good = fs::read(&file).unwrap();
         tree::flip_middle_bit(&file);
@@ -195,5 +246,7 @@ fn a_changed_dataset_is_named() {
     }
     let lost = dataset.join("data/marks.parquet");
     fs::remove_file(lost).unwrap();
-    verify().expect_code(1).expect_error(&["data/marks.parquet"]);
+    verify()
+        .expect_code(1)
+        .expect_error(&["data/marks.parquet"]);
 }

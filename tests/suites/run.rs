@@ -18,7 +18,12 @@ const DEMO_RUNS: usize = 12;
 
 /// `joulebench run PLAN --store FOLDER`.
 fn run(plan: impl AsRef<OsStr>, store: &Path) -> Outcome {
-    Outcome::of(&mut joulebench(["run".as_ref(), plan.as_ref(), "--store".as_ref(), store.as_os_str()]))
+    Outcome::of(&mut joulebench([
+        "run".as_ref(),
+        plan.as_ref(),
+        "--store".as_ref(),
+        store.as_os_str(),
+    ]))
 }
 
 /// A complete store of the demonstration below a folder.
@@ -52,7 +57,11 @@ fn a_complete_sweep_is_left_as_it_is() {
     demo(folder.path());
     tree::assert_kept(&earlier, &store);
     for trace in tree::traces(&store) {
-        assert!(fs::metadata(&trace).unwrap().permissions().readonly(), "{}", trace.display());
+        assert!(
+            fs::metadata(&trace).unwrap().permissions().readonly(),
+            "{}",
+            trace.display()
+        );
     }
 }
 
@@ -60,7 +69,10 @@ fn a_complete_sweep_is_left_as_it_is() {
 fn a_budget_too_small_for_one_run_starts_none() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().to_str().unwrap();
-    Outcome::of(&mut joulebench(["run", DEMO, "--store", store, "--budget", "1s"])).expect_code(4);
+    Outcome::of(&mut joulebench([
+        "run", DEMO, "--store", store, "--budget", "1s",
+    ]))
+    .expect_code(4);
     assert!(tree::traces(&folder.path().join("emulated-demo")).is_empty());
     run(DEMO, folder.path()).expect_code(0);
 }
@@ -80,9 +92,17 @@ fn a_budget_stops_between_runs_and_the_same_command_completes() {
     let said = Outcome::of(&mut command).expect_code(4);
     assert!(said.stdout.contains("runs are left"), "{}", said.stdout);
     let sealed = tree::traces(&store).len();
-    assert!((1..7).contains(&sealed), "{sealed} runs of about a second each in 5.3 s");
+    assert!(
+        (1..7).contains(&sealed),
+        "{sealed} runs of about a second each in 5.3 s"
+    );
 
-    let status = ["status".as_ref(), plan.as_os_str(), "--json".as_ref(), "--store".as_ref()];
+    let status = [
+        "status".as_ref(),
+        plan.as_os_str(),
+        "--json".as_ref(),
+        "--store".as_ref(),
+    ];
     let status = Outcome::of(joulebench(status).arg(folder.path())).expect_code(4);
     let status: Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(status["sealed"], sealed);
@@ -126,8 +146,17 @@ fn a_store_in_use_is_refused() {
         ..CpuPlan::new([built("fake-worker").to_str().unwrap(), "slow"])
     }
     .write(folder.path());
-    let words = ["run".as_ref(), plan.as_os_str(), "--store".as_ref(), folder.path().as_os_str()];
-    let mut first = joulebench(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let words = [
+        "run".as_ref(),
+        plan.as_os_str(),
+        "--store".as_ref(),
+        folder.path().as_os_str(),
+    ];
+    let mut first = joulebench(words)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let kept = folder.path().join("quick/plan.toml");
     let deadline = Instant::now() + Duration::from_secs(20);
     // The plan is kept once the lock is held.
@@ -137,7 +166,9 @@ fn a_store_in_use_is_refused() {
     let second = run(&plan, folder.path());
     first.kill().unwrap();
     first.wait().unwrap();
-    second.expect_code(1).expect_error(&["quick", "in use by another joulebench"]);
+    second
+        .expect_code(1)
+        .expect_error(&["quick", "in use by another joulebench"]);
 }
 
 /// Damages one trace, resumes, and asserts that the sweep names it and overwrites nothing.
@@ -151,9 +182,16 @@ fn assert_named(damage: impl Fn(&Path), words: &[&str]) {
     damage(&victim);
     let earlier = without_lock(tree::read(&store));
     let name = victim.file_name().unwrap().to_str().unwrap();
-    run(DEMO, folder.path()).expect_code(1).expect_error(&[name]).expect_error(words);
+    run(DEMO, folder.path())
+        .expect_code(1)
+        .expect_error(&[name])
+        .expect_error(words);
     tree::assert_kept(&earlier, &store);
-    assert_eq!(tree::traces(&store).len(), DEMO_RUNS - 1, "a run was taken beside a damaged one");
+    assert_eq!(
+        tree::traces(&store).len(),
+        DEMO_RUNS - 1,
+        "a run was taken beside a damaged one"
+    );
 }
 
 #[test]
@@ -162,12 +200,18 @@ fn a_truncated_trace_is_named_and_kept() {
         let bytes = fs::read(file).unwrap();
         tree::overwrite(file, &bytes[..bytes.len() / 2]);
     };
-    assert_named(truncate, &["no whole Parquet file", "restore it from a copy"]);
+    assert_named(
+        truncate,
+        &["no whole Parquet file", "restore it from a copy"],
+    );
 }
 
 #[test]
 fn an_empty_trace_is_named_and_kept() {
-    assert_named(|file| tree::overwrite(file, b""), &["no whole Parquet file"]);
+    assert_named(
+        |file| tree::overwrite(file, b""),
+        &["no whole Parquet file"],
+    );
 }
 
 #[test]
@@ -190,11 +234,17 @@ fn an_unknown_version_of_the_format_is_named_and_kept() {
         let mut bytes = fs::read(file).unwrap();
         // Key and value stand in the footer as they are: the key, a field header, a length, "1".
         let key = b"joulebench.format\x18\x011";
-        let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+        let at = bytes
+            .windows(key.len())
+            .position(|window| window == key)
+            .unwrap();
         bytes[at + key.len() - 1] = b'9';
         tree::overwrite(file, &bytes);
     };
-    assert_named(renumber, &["format 9, expected 1", "use the joulebench that wrote it"]);
+    assert_named(
+        renumber,
+        &["format 9, expected 1", "use the joulebench that wrote it"],
+    );
 }
 
 /// Whatever happens to a byte, the answer is a sealed run that still holds or one clear error: never
@@ -218,7 +268,10 @@ fn damage_anywhere_gives_an_answer() {
         }
         tree::overwrite(&victim, &bytes);
         let said = run(DEMO, folder.path());
-        assert!(fs::read(&victim).unwrap() == bytes, "the damaged trace was written over");
+        assert!(
+            fs::read(&victim).unwrap() == bytes,
+            "the damaged trace was written over"
+        );
         match said.code {
             // Bytes that no reading depends on, statistics for example, are not under the seal.
             Some(0) => {}

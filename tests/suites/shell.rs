@@ -25,14 +25,21 @@ fn unwrapped(text: &str) -> String {
 
 #[test]
 fn help_lists_every_verb_and_every_verb_repeats_its_summary() {
-    let help = Outcome::of(&mut joulebench(["--help"])).expect_code(0).stdout;
+    let help = Outcome::of(&mut joulebench(["--help"]))
+        .expect_code(0)
+        .stdout;
     for verb in VERBS {
         let start = format!("  {verb} ");
         let line = help.lines().find(|line| line.starts_with(&start));
         let summary = unwrapped(line.unwrap_or_else(|| panic!("no '{verb}' in:\n{help}")));
         let summary = summary.trim_start_matches(verb).trim_start();
-        let own = Outcome::of(&mut joulebench([verb, "--help"])).expect_code(0).stdout;
-        assert!(unwrapped(&own).starts_with(summary), "'{verb}': '{summary}' in:\n{own}");
+        let own = Outcome::of(&mut joulebench([verb, "--help"]))
+            .expect_code(0)
+            .stdout;
+        assert!(
+            unwrapped(&own).starts_with(summary),
+            "'{verb}': '{summary}' in:\n{own}"
+        );
         assert!(own.contains(&format!("Usage: joulebench {verb}")), "{own}");
     }
     assert!(unwrapped(&help).contains("Exit codes: 0 done;"), "{help}");
@@ -41,7 +48,10 @@ fn help_lists_every_verb_and_every_verb_repeats_its_summary() {
 #[test]
 fn version_is_that_of_the_workspace() {
     let said = Outcome::of(&mut joulebench(["--version"])).expect_code(0);
-    assert_eq!(said.stdout.trim(), concat!("joulebench ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        said.stdout.trim(),
+        concat!("joulebench ", env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[test]
@@ -49,7 +59,10 @@ fn completions_know_every_verb() {
     for shell in ["bash", "zsh", "fish"] {
         let said = Outcome::of(&mut joulebench(["completions", shell])).expect_code(0);
         for verb in VERBS {
-            assert!(said.stdout.contains(verb), "{shell} does not complete '{verb}'");
+            assert!(
+                said.stdout.contains(verb),
+                "{shell} does not complete '{verb}'"
+            );
         }
     }
 }
@@ -61,9 +74,14 @@ fn there_is_a_man_page_for_every_verb() {
     let pages = tree::read(folder.path());
     for verb in VERBS {
         let name = format!("joulebench-{verb}.1");
-        let page = pages.iter().find(|(path, _)| path.as_os_str() == name.as_str());
+        let page = pages
+            .iter()
+            .find(|(path, _)| path.as_os_str() == name.as_str());
         let (_, page) = page.unwrap_or_else(|| panic!("{name} is missing: {:?}", pages.keys()));
-        assert!(String::from_utf8_lossy(&page.bytes).contains(".SH SYNOPSIS"), "{name}");
+        assert!(
+            String::from_utf8_lossy(&page.bytes).contains(".SH SYNOPSIS"),
+            "{name}"
+        );
     }
 }
 

@@ -38,7 +38,12 @@ impl Sweep {
     }
 
     fn status(&self) -> Value {
-        let words = ["status".as_ref(), self.plan.as_os_str(), "--json".as_ref(), "--store".as_ref()];
+        let words = [
+            "status".as_ref(),
+            self.plan.as_os_str(),
+            "--json".as_ref(),
+            "--store".as_ref(),
+        ];
         let said = Outcome::of(joulebench(words).arg(self.folder.path()));
         serde_json::from_str(&said.stdout).unwrap()
     }
@@ -55,8 +60,15 @@ impl Sweep {
     /// Asserts that the run is kept as a failed attempt with this fault, and said to have failed.
     fn assert_fault(&self, code: &str, detail: &str) {
         let said = self.run().expect_code(5);
-        assert!(said.stdout.contains("1 of 1 runs failed"), "{}", said.stdout);
-        assert!(tree::traces(&self.store()).is_empty(), "a run with a fault was sealed");
+        assert!(
+            said.stdout.contains("1 of 1 runs failed"),
+            "{}",
+            said.stdout
+        );
+        assert!(
+            tree::traces(&self.store()).is_empty(),
+            "a run with a fault was sealed"
+        );
         let status = self.status();
         assert_eq!(status["failed_attempts"], 1);
         assert_eq!(status["sealed"], 0);
@@ -66,7 +78,10 @@ impl Sweep {
             .find(|exclusion| exclusion["file"].starts_with("failed/"))
             .unwrap_or_else(|| panic!("no failed attempt is listed: {exclusions:?}"));
         assert_eq!(attempt["fault"], code, "{attempt:?}");
-        assert!(attempt["detail"].contains(detail), "expected '{detail}': {attempt:?}");
+        assert!(
+            attempt["detail"].contains(detail),
+            "expected '{detail}': {attempt:?}"
+        );
     }
 }
 
@@ -76,7 +91,10 @@ fn fake(manner: &str) -> CpuPlan {
 
 /// For workers that say nothing: a wait that a test can afford.
 fn impatient(manner: &str) -> Sweep {
-    Sweep::of(&CpuPlan { timeout_s: 0.5, ..fake(manner) })
+    Sweep::of(&CpuPlan {
+        timeout_s: 0.5,
+        ..fake(manner)
+    })
 }
 
 #[test]
@@ -86,7 +104,10 @@ fn an_honest_worker_is_measured() {
     let rows = sweep.analyze("rows.csv");
     assert_eq!(rows.len(), 1);
     let row = &rows[0];
-    assert_eq!((row["provenance"].as_str(), row["unit"].as_str()), ("measured", "token"));
+    assert_eq!(
+        (row["provenance"].as_str(), row["unit"].as_str()),
+        ("measured", "token")
+    );
     assert_eq!(row["faults"], "");
     let iterations: u64 = row["iterations"].parse().unwrap();
     let work: u64 = row["work"].parse().unwrap();
@@ -178,7 +199,10 @@ fn a_command_that_fails_has_crashed() {
 
 #[test]
 fn three_failures_in_a_row_end_the_sweep() {
-    let sweep = Sweep::of(&CpuPlan { blocks: 9, ..fake("fails") });
+    let sweep = Sweep::of(&CpuPlan {
+        blocks: 9,
+        ..fake("fails")
+    });
     sweep.run().expect_code(1).expect_error(&[
         "3 runs failed in a row",
         "worker_failed",
@@ -209,16 +233,37 @@ fn sealed_runs_stay_beside_failures_and_a_mended_worker_completes() {
     mend("crashes");
     sweep.run().expect_code(5);
     let sealed = parquets(&sweep.store());
-    assert_eq!(sealed.keys().filter(|name| !name.starts_with("failed")).count(), 2);
-    assert_eq!(sealed.keys().filter(|name| name.starts_with("failed")).count(), 2);
+    assert_eq!(
+        sealed
+            .keys()
+            .filter(|name| !name.starts_with("failed"))
+            .count(),
+        2
+    );
+    assert_eq!(
+        sealed
+            .keys()
+            .filter(|name| name.starts_with("failed"))
+            .count(),
+        2
+    );
 
     mend("honest");
     sweep.run().expect_code(0);
     tree::assert_kept(&sealed, &sweep.store());
     assert_eq!(tree::traces(&sweep.store()).len(), 4);
     let exclusions = sweep.analyze("exclusions.csv");
-    assert_eq!(exclusions.len(), 2, "failed attempts stay listed: {exclusions:?}");
-    assert!(sweep.analyze("rows.csv").iter().any(|row| row["faults"].is_empty()));
+    assert_eq!(
+        exclusions.len(),
+        2,
+        "failed attempts stay listed: {exclusions:?}"
+    );
+    assert!(
+        sweep
+            .analyze("rows.csv")
+            .iter()
+            .any(|row| row["faults"].is_empty())
+    );
 }
 
 fn parquets(store: &Path) -> tree::Tree {
@@ -229,10 +274,16 @@ fn parquets(store: &Path) -> tree::Tree {
 
 #[test]
 fn the_example_in_python_is_a_worker() {
-    let sweep = Sweep::of(&CpuPlan::new(["python3", "workloads/examples/minimal_worker.py"]));
+    let sweep = Sweep::of(&CpuPlan::new([
+        "python3",
+        "workloads/examples/minimal_worker.py",
+    ]));
     sweep.run().expect_code(0);
     let rows = sweep.analyze("rows.csv");
-    assert_eq!((rows[0]["unit"].as_str(), rows[0]["faults"].as_str()), ("request", ""));
+    assert_eq!(
+        (rows[0]["unit"].as_str(), rows[0]["faults"].as_str()),
+        ("request", "")
+    );
     assert_eq!(rows[0]["work"], rows[0]["iterations"]);
     assert_eq!(rows[0]["digest"].len(), 64);
 }
@@ -242,17 +293,26 @@ fn the_example_in_the_documentation_is_the_one_that_runs() {
     let root = tests::repository::root();
     let page = fs::read_to_string(root.join("docs/worker-protocol.md")).unwrap();
     let example = fs::read_to_string(root.join("workloads/examples/minimal_worker.py")).unwrap();
-    assert!(page.contains(&example), "docs/worker-protocol.md shows another program than the example");
+    assert!(
+        page.contains(&example),
+        "docs/worker-protocol.md shows another program than the example"
+    );
     assert_eq!(example.lines().count(), 20);
 }
 
 #[test]
 fn a_command_without_marks_is_one_window() {
-    let sweep = Sweep::of(&CpuPlan { protocol: "none", ..CpuPlan::new(["sleep", "0.3"]) });
+    let sweep = Sweep::of(&CpuPlan {
+        protocol: "none",
+        ..CpuPlan::new(["sleep", "0.3"])
+    });
     sweep.run().expect_code(0);
     let rows = sweep.analyze("rows.csv");
     let row = &rows[0];
     assert_eq!((row["work"].as_str(), row["unit"].as_str()), ("1", "run"));
     let window_s: f64 = row["window_s"].parse().unwrap();
-    assert!((0.3..3.0).contains(&window_s), "the command takes 0.3 s, the window has {window_s} s");
+    assert!(
+        (0.3..3.0).contains(&window_s),
+        "the command takes 0.3 s, the window has {window_s} s"
+    );
 }

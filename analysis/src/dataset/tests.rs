@@ -176,7 +176,8 @@ fn rows_that_are_not_those_of_the_traces_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, mut rows) = campaign(folder.path());
     let lost = rows.pop().expect("four rows");
-    let error = build(std::slice::from_ref(&raw), &rows, folder.path()).expect_err("a row is missing");
+    let error =
+        build(std::slice::from_ref(&raw), &rows, folder.path()).expect_err("a row is missing");
     assert!(error.to_string().contains(&lost.run_id), "{error}");
     rows.push(lost);
     let twice =

@@ -39,5 +39,7 @@ pub(crate) fn csv(chart: &Chart) -> Result<Vec<u8>, Error> {
             }
         }
     }
-    Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
+    Ok(writer
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?)
 }

@@ -132,9 +132,9 @@ mod tests {
         }
     }
 
-    fn results(estimates: Estimates) -> tempfile::TempDir {
+    fn results(estimates: &Estimates) -> tempfile::TempDir {
         let out = tempfile::tempdir().unwrap();
-        write_json(&out.path().join("estimates.json"), &estimates).unwrap();
+        write_json(&out.path().join("estimates.json"), estimates).unwrap();
         write_json(&out.path().join("sensor.json"), &sensors()).unwrap();
         out
     }
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn two_folders_get_the_same_files() {
         let bytes = || {
-            let out = results(estimates(vec![energy::tests::record(
+            let out = results(&estimates(vec![energy::tests::record(
                 "candle",
                 1,
                 512,
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_source_table_holds_exact_values_and_the_origin() {
-        let out = results(estimates(vec![energy::tests::record(
+        let out = results(&estimates(vec![energy::tests::record(
             "candle",
             8,
             512,
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn without_energy_nothing_is_written_and_the_next_step_is_named() {
-        let out = results(estimates(vec![]));
+        let out = results(&estimates(vec![]));
         let error = stage(out.path()).unwrap_err().to_string();
         assert!(
             error.contains("estimates.json") && error.contains("joulebench analyze"),

@@ -102,7 +102,9 @@ pub(super) fn exclusions_to_csv(exclusions: &[Exclusion]) -> Result<String, csv:
     for exclusion in exclusions {
         writer.serialize(exclusion)?;
     }
-    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    let bytes = writer
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8(bytes).expect("text fields are UTF-8"))
 }
 

@@ -114,11 +114,21 @@ impl MetricColumn {
     }
 }
 
-/// One row for each point of each sweep.
+/// One row for each point of each sweep. Where there are measured points, emulated ones are left to
+/// `estimates.json`: the two never stand in one table.
 pub fn energy_table(estimates: &Estimates) -> Table {
+    let shown = estimates
+        .estimates
+        .iter()
+        .map(|record| record.provenance)
+        .min();
     let mut rows: BTreeMap<(&str, Provenance, &str, &Point), Vec<&EstimateRecord>> =
         BTreeMap::new();
-    for record in &estimates.estimates {
+    for record in estimates
+        .estimates
+        .iter()
+        .filter(|record| Some(record.provenance) == shown)
+    {
         rows.entry((
             &record.sweep,
             record.provenance,

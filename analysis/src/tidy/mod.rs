@@ -98,8 +98,14 @@ fn describe_sensors(row: &mut Row, trace: &Trace, window: Span) {
     let samples = WindowSamples::of(&trace.samples, window);
     let clock = |sample: &model::sample::Sample| sample.sm_clock_mhz.map(|c| f64::from(c.get()));
     row.sm_clock_mean_mhz = samples.mean(clock);
-    row.sm_clock_min_mhz = samples.readings(|s| s.sm_clock_mhz).min().map(Megahertz::get);
-    row.sm_clock_max_mhz = samples.readings(|s| s.sm_clock_mhz).max().map(Megahertz::get);
+    row.sm_clock_min_mhz = samples
+        .readings(|s| s.sm_clock_mhz)
+        .min()
+        .map(Megahertz::get);
+    row.sm_clock_max_mhz = samples
+        .readings(|s| s.sm_clock_mhz)
+        .max()
+        .map(Megahertz::get);
     let target = match row
         .point
         .get(Axis::SmClockMhz)

@@ -88,12 +88,20 @@ mod tests {
     #[test]
     fn every_error_has_its_code_also_below_a_context() {
         let plan = || plan_file::parse(Path::new("x.toml"), "name = 1").expect_err("no plan");
-        let locked = || StoreError::Locked { root: PathBuf::from("runs") };
+        let locked = || StoreError::Locked {
+            root: PathBuf::from("runs"),
+        };
         assert_eq!(code(plan()), Exit::Usage);
-        assert_eq!(code(anyhow::Error::new(plan()).context("while planning")), Exit::Usage);
+        assert_eq!(
+            code(anyhow::Error::new(plan()).context("while planning")),
+            Exit::Usage
+        );
         assert_eq!(code(lost()), Exit::Device);
         assert_eq!(code(SweepError::Device(lost())), Exit::Device);
-        assert_eq!(code(anyhow::Error::new(SweepError::from(lost())).context("sweep")), Exit::Device);
+        assert_eq!(
+            code(anyhow::Error::new(SweepError::from(lost())).context("sweep")),
+            Exit::Device
+        );
         assert_eq!(code(SweepError::Store(locked())), Exit::Failure);
         assert_eq!(code(locked()), Exit::Failure);
         assert_eq!(code(anyhow::anyhow!("a claim moved")), Exit::Failure);
@@ -119,9 +127,12 @@ mod tests {
     #[test]
     fn a_chain_is_one_line_that_says_nothing_twice() {
         let error = Err::<(), _>(lost()).context("run 7").expect_err("lost");
-        let text = "nvmlDeviceGetPowerUsage failed: GPU is lost; the run cannot go on without the device";
+        let text =
+            "nvmlDeviceGetPowerUsage failed: GPU is lost; the run cannot go on without the device";
         assert_eq!(chain(&error), format!("run 7: {text}"));
-        let quoted = Err::<(), _>(lost()).context(format!("run 7: {text}")).expect_err("lost");
+        let quoted = Err::<(), _>(lost())
+            .context(format!("run 7: {text}"))
+            .expect_err("lost");
         assert_eq!(chain(&quoted), format!("run 7: {text}"));
     }
 }

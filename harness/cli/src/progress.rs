@@ -85,7 +85,8 @@ mod tests {
     use super::*;
 
     fn plan() -> Plan {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../artifacts/plans/emulated-demo.toml");
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../artifacts/plans/emulated-demo.toml");
         plan_file::read(&file).expect("a plan of the project")
     }
 
@@ -97,7 +98,10 @@ mod tests {
         assert_eq!((bar.bar.length(), bar.bar.position()), (Some(12), 5));
         bar.run_begins(run, 6);
         bar.stage(Stage::IdleBefore);
-        assert_eq!(bar.bar.message(), format!("idle before · block 0 · {}", run.point));
+        assert_eq!(
+            bar.bar.message(),
+            format!("idle before · block 0 · {}", run.point)
+        );
         bar.run_ended(run, &[]);
         assert_eq!(bar.bar.position(), 6);
         let fault = Fault {

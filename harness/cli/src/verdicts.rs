@@ -116,7 +116,12 @@ mod tests {
     use super::*;
 
     /// A claim in which everything that the table shows can be set.
-    fn claim(id: &str, verdict: Verdict, decisive: Option<f64>, agrees: Option<bool>) -> ClaimResult {
+    fn claim(
+        id: &str,
+        verdict: Verdict,
+        decisive: Option<f64>,
+        agrees: Option<bool>,
+    ) -> ClaimResult {
         let decisive = decisive.map(|value| Evidence {
             subject: "batch 8 over batch 1".to_owned(),
             value,
@@ -140,13 +145,19 @@ mod tests {
             reason: (verdict == Verdict::Unavailable).then(|| "no such sweep".to_owned()),
             evidence: decisive.iter().cloned().collect(),
             decisive,
-            paper: agrees.map(|_| PaperValue { value: 5.123_4, tolerance_pct: 1.0 }),
+            paper: agrees.map(|_| PaperValue {
+                value: 5.123_4,
+                tolerance_pct: 1.0,
+            }),
             agrees_with_paper: agrees,
         }
     }
 
     fn claims(claims: Vec<ClaimResult>) -> Claims {
-        Claims { schema: CLAIMS_SCHEMA, claims }
+        Claims {
+            schema: CLAIMS_SCHEMA,
+            claims,
+        }
     }
 
     #[test]
@@ -173,7 +184,12 @@ mod tests {
         assert!(holds(claim("C", Verdict::Supported, Some(1.0), Some(true))));
         assert!(holds(claim("C", Verdict::Refuted, Some(1.0), Some(true))));
         assert!(holds(claim("C", Verdict::Inconclusive, Some(1.0), None)));
-        assert!(!holds(claim("C", Verdict::Supported, Some(1.0), Some(false))));
+        assert!(!holds(claim(
+            "C",
+            Verdict::Supported,
+            Some(1.0),
+            Some(false)
+        )));
         assert!(!holds(claim("C", Verdict::Unavailable, None, None)));
         assert!(hold(&claims(vec![])));
     }

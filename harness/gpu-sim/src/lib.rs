@@ -54,7 +54,11 @@ impl Gpu {
     pub fn set_load(&mut self, at: Nanos, dynamic_power: Watts) {
         let scale = self.clock_ratio();
         let wanted = IDLE_POWER + dynamic_power * (scale * scale);
-        let drawn = if wanted > self.power_cap { self.power_cap } else { wanted };
+        let drawn = if wanted > self.power_cap {
+            self.power_cap
+        } else {
+            wanted
+        };
         self.timeline.set_power(at, drawn);
     }
 

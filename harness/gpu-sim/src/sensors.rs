@@ -54,7 +54,11 @@ fn mean_power(timeline: &Timeline, until: Nanos, window: Nanos) -> Milliwatts {
     let from = until.saturating_sub(window);
     let energy: Joules = timeline.energy_between(from, until);
     let time = Seconds::from(until.saturating_sub(from));
-    let power = if time.get() > 0.0 { energy / time } else { Watts::new(0.0) };
+    let power = if time.get() > 0.0 {
+        energy / time
+    } else {
+        Watts::new(0.0)
+    };
     Milliwatts::new(rounded_milli(power.get()))
 }
 
@@ -80,7 +84,12 @@ mod tests {
     #[test]
     fn the_counter_stands_still_between_ticks() {
         let (sensors, timeline) = (Sensors::new(Nanos::new(0)), step_at_two_seconds());
-        let at = |ms| sensors.read(&timeline, Nanos::from_millis(ms)).energy_mj.get();
+        let at = |ms| {
+            sensors
+                .read(&timeline, Nanos::from_millis(ms))
+                .energy_mj
+                .get()
+        };
         assert_eq!(at(1_000), 100_000);
         assert_eq!(at(1_099), 100_000);
         assert_eq!(at(1_100), 110_000);

@@ -32,7 +32,8 @@ impl Timeline {
     pub fn set_power(&mut self, at: Nanos, power: Watts) {
         let last = self.last();
         let at = at.max(last.at);
-        let energy_before = last.energy_before + last.power * Seconds::from(at.saturating_sub(last.at));
+        let energy_before =
+            last.energy_before + last.power * Seconds::from(at.saturating_sub(last.at));
         if at == last.at {
             self.steps.pop();
         }
@@ -65,7 +66,10 @@ impl Timeline {
     }
 
     fn last(&self) -> Step {
-        *self.steps.last().expect("a timeline is made with one step and never loses its last")
+        *self
+            .steps
+            .last()
+            .expect("a timeline is made with one step and never loses its last")
     }
 }
 

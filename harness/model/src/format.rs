@@ -49,12 +49,18 @@ impl Seal {
 
     /// Adds a column of integers, top to bottom.
     pub fn integers(&mut self, name: &str, values: impl IntoIterator<Item = Option<i64>>) {
-        self.column(name, values.into_iter().map(|value| value.map(i64::to_le_bytes)));
+        self.column(
+            name,
+            values.into_iter().map(|value| value.map(i64::to_le_bytes)),
+        );
     }
 
     /// Adds a column of floats, top to bottom, by their bits.
     pub fn floats(&mut self, name: &str, values: impl IntoIterator<Item = Option<f64>>) {
-        self.column(name, values.into_iter().map(|value| value.map(f64::to_le_bytes)));
+        self.column(
+            name,
+            values.into_iter().map(|value| value.map(f64::to_le_bytes)),
+        );
     }
 
     fn column(&mut self, name: &str, values: impl Iterator<Item = Option<[u8; 8]>>) {

@@ -154,7 +154,9 @@ impl RunRequest {
     pub fn text(&self, axis: crate::axis::Axis) -> Result<&str, String> {
         match self.point.get(axis) {
             Some(AxisValue::Text(value)) => Ok(value),
-            Some(other) => Err(format!("axis '{axis}' has the value '{other}', expected a word")),
+            Some(other) => Err(format!(
+                "axis '{axis}' has the value '{other}', expected a word"
+            )),
             None => Err(format!(
                 "axis '{axis}' is missing from the point; add it to [axes] of the plan"
             )),
@@ -174,7 +176,10 @@ mod tests {
             work: 128,
         };
         let line = serde_json::to_string(&end).expect("a mark serialises");
-        assert_eq!(line, r#"{"mark":"end","at_ns":7,"phase":"decode","work":128}"#);
+        assert_eq!(
+            line,
+            r#"{"mark":"end","at_ns":7,"phase":"decode","work":128}"#
+        );
         assert_eq!(Mark::parse(&line).expect("its own line parses"), end);
         assert_eq!(
             serde_json::to_string(&Command::Go).expect("a command serialises"),

@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::axis::{Axis, AxisValue};
 
 /// One value for each axis of the sweep, in the order of [`Axis::ALL`].
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Point(BTreeMap<Axis, AxisValue>);
 
@@ -34,7 +32,9 @@ impl Point {
 
     /// Whether the point has every value that `other` has.
     pub fn contains(&self, other: &Self) -> bool {
-        other.iter().all(|(axis, value)| self.get(axis) == Some(value))
+        other
+            .iter()
+            .all(|(axis, value)| self.get(axis) == Some(value))
     }
 }
 
@@ -46,7 +46,10 @@ impl FromIterator<(Axis, AxisValue)> for Point {
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<String> = self.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+        let words: Vec<String> = self
+            .iter()
+            .map(|(axis, value)| format!("{axis}={value}"))
+            .collect();
         f.write_str(&words.join(" "))
     }
 }

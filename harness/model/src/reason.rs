@@ -63,7 +63,7 @@ reasons! {
         NoWork => "no_work", "no phase of work ended inside the window";
         CounterBackwards => "counter_backwards", "the energy counter went backwards inside the window";
         CounterFrozen => "counter_frozen", "the energy counter did not tick inside the window";
-        ForeignProcess => "foreign_process", "another process used the device during the window";
+        ForeignProcess => "foreign_process", "another process used the device when the run began";
     }
 }
 

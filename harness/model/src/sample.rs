@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Megahertz, Microjoules, Milliwatts, Millijoules, Nanos};
+use crate::units::{Megahertz, Microjoules, Millijoules, Milliwatts, Nanos};
 
 /// All sensors of a device, read in one go. A reading that could not be taken is `None`; why
 /// stands in [`crate::machine::Machine::absent`].
@@ -92,7 +92,9 @@ macro_rules! stamp {
             description: $description,
             access: Access::Integer {
                 get: |sample| i64::try_from(sample.$field.get()).ok(),
-                set: |sample, value| sample.$field = Nanos::new(unsigned(value).unwrap_or_default()),
+                set: |sample, value| {
+                    sample.$field = Nanos::new(unsigned(value).unwrap_or_default())
+                },
             },
         }
     };
@@ -105,10 +107,15 @@ macro_rules! reading {
             unit: $unit,
             description: $description,
             access: Access::Integer {
-                get: |sample| sample.$field.and_then(|reading| i64::try_from(reading.get()).ok()),
+                get: |sample| {
+                    sample
+                        .$field
+                        .and_then(|reading| i64::try_from(reading.get()).ok())
+                },
                 set: |sample, value| {
-                    sample.$field =
-                        unsigned(value).and_then(|v| <$int>::try_from(v).ok()).map($type::new);
+                    sample.$field = unsigned(value)
+                        .and_then(|v| <$int>::try_from(v).ok())
+                        .map($type::new);
                 },
             },
         }
@@ -135,7 +142,10 @@ fn unsigned(value: Option<i64>) -> Option<u64> {
 
 /// Every column of the samples table, in its order on disk.
 pub const SAMPLE_COLUMNS: &[SampleColumn] = &[
-    stamp!(at_ns, "start of the read on the machine's monotonic clock; only differences mean anything"),
+    stamp!(
+        at_ns,
+        "start of the read on the machine's monotonic clock; only differences mean anything"
+    ),
     stamp!(read_ns, "duration of the read"),
     stamp!(late_ns, "how long after its deadline the read began"),
     reading!(energy_mj: Millijoules(u64), "mJ", "energy of the board since the driver was loaded"),
@@ -160,13 +170,26 @@ pub const SAMPLE_COLUMNS: &[SampleColumn] = &[
         unit: "1",
         description: "bits of nvmlClocksEventReasons",
         access: Access::Integer {
-            get: |sample| sample.event_reasons.and_then(|bits| i64::try_from(bits).ok()),
+            get: |sample| {
+                sample
+                    .event_reasons
+                    .and_then(|bits| i64::try_from(bits).ok())
+            },
             set: |sample, value| sample.event_reasons = unsigned(value),
         },
     },
-    share!(sm_util_pct, "GPM metric 2: time in which the multiprocessors were busy"),
-    share!(sm_occupancy_pct, "GPM metric 3: warp slots that were occupied"),
-    share!(tensor_util_pct, "GPM metric 5: time in which any tensor pipe was busy"),
+    share!(
+        sm_util_pct,
+        "GPM metric 2: time in which the multiprocessors were busy"
+    ),
+    share!(
+        sm_occupancy_pct,
+        "GPM metric 3: warp slots that were occupied"
+    ),
+    share!(
+        tensor_util_pct,
+        "GPM metric 5: time in which any tensor pipe was busy"
+    ),
     share!(dram_util_pct, "GPM metric 10: memory bandwidth in use"),
 ];
 
@@ -188,7 +211,12 @@ mod tests {
                     assert_eq!(get(&sample), Some(4.5), "{}", column.name);
                 }
             }
-            assert_ne!(sample, Sample::default(), "{} must change the sample", column.name);
+            assert_ne!(
+                sample,
+                Sample::default(),
+                "{} must change the sample",
+                column.name
+            );
         }
     }
 
@@ -210,7 +238,11 @@ mod tests {
         let fields = json.as_object().expect("a sample is an object");
         assert_eq!(fields.len(), SAMPLE_COLUMNS.len());
         for column in SAMPLE_COLUMNS {
-            assert!(fields.contains_key(column.name), "{} is no field", column.name);
+            assert!(
+                fields.contains_key(column.name),
+                "{} is no field",
+                column.name
+            );
         }
     }
 }

@@ -174,7 +174,10 @@ impl From<Microjoules> for Joules {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a power reading is far below 2^53 mW")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a power reading is far below 2^53 mW"
+)]
 impl From<Milliwatts> for Watts {
     fn from(raw: Milliwatts) -> Self {
         Self(raw.0 as f64 / 1e3)
@@ -254,6 +257,7 @@ impl Div<Watts> for Joules {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these operations are one rounding each")]
 mod tests {
     use proptest::prelude::*;
 
@@ -281,7 +285,10 @@ mod tests {
     fn a_counter_that_went_backwards_has_no_difference() {
         let earlier = Millijoules::new(10);
         assert_eq!(Millijoules::new(9).checked_sub(earlier), None);
-        assert_eq!(Millijoules::new(12).checked_sub(earlier), Some(Millijoules::new(2)));
+        assert_eq!(
+            Millijoules::new(12).checked_sub(earlier),
+            Some(Millijoules::new(2))
+        );
     }
 
     #[test]

@@ -21,23 +21,44 @@ fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Deb
     let json = serde_json::to_string(value).expect("the vocabulary serialises");
     let back: T = serde_json::from_str(&json).expect("what was written is read");
     assert_eq!(&back, value, "{json}");
-    assert_eq!(serde_json::to_string(&back).expect("again"), json, "the bytes are stable");
+    assert_eq!(
+        serde_json::to_string(&back).expect("again"),
+        json,
+        "the bytes are stable"
+    );
 }
 
 fn word() -> impl Strategy<Value = String> {
     // Quotes, backslashes, newlines and other scripts are where escaping goes wrong.
     proptest::collection::vec(
-        prop_oneof![Just('"'), Just('\\'), Just('\n'), Just('µ'), Just('水'), proptest::char::range('a', 'z')],
+        prop_oneof![
+            Just('"'),
+            Just('\\'),
+            Just('\n'),
+            Just('µ'),
+            Just('水'),
+            proptest::char::range('a', 'z')
+        ],
         0..12,
     )
     .prop_map(|characters| characters.into_iter().collect())
 }
 
+/// A decimal of up to twelve digits, as plans and workers write them. Beyond fifteen digits the JSON
+/// reader may be off by one unit in the last place, see the test on long decimals.
+fn decimal() -> impl Strategy<Value = f64> {
+    (-999_999_999_999_i64..=999_999_999_999).prop_map(|thousandths| {
+        #[expect(clippy::cast_precision_loss, reason = "twelve digits")]
+        let exact = thousandths as f64;
+        exact / 1e3
+    })
+}
+
 fn axis_value(axis: Axis) -> BoxedStrategy<AxisValue> {
     match axis.domain() {
-        Domain::Words(words) => {
-            prop::sample::select(words).prop_map(|word| AxisValue::Text(word.to_owned())).boxed()
-        }
+        Domain::Words(words) => prop::sample::select(words)
+            .prop_map(|word| AxisValue::Text(word.to_owned()))
+            .boxed(),
         Domain::Integers(low, high) => (low..=high).prop_map(AxisValue::Integer).boxed(),
         Domain::Engines => word().prop_map(AxisValue::Text).boxed(),
     }
@@ -47,7 +68,10 @@ fn point() -> impl Strategy<Value = Point> {
     Axis::ALL
         .map(|axis| prop::option::of(axis_value(axis)).prop_map(move |value| (axis, value)))
         .prop_map(|values| {
-            values.into_iter().filter_map(|(axis, value)| Some((axis, value?))).collect()
+            values
+                .into_iter()
+                .filter_map(|(axis, value)| Some((axis, value?)))
+                .collect()
         })
 }
 
@@ -69,12 +93,15 @@ fn worker() -> impl Strategy<Value = WorkerInfo> {
 }
 
 fn mark() -> impl Strategy<Value = Mark> {
-    let quality = prop::collection::btree_map(word(), -1e300_f64..1e300, 0..3);
+    let quality = prop::collection::btree_map(word(), decimal(), 0..3);
     prop_oneof![
         (nanos(), worker()).prop_map(|(at_ns, worker)| Mark::Ready { at_ns, worker }),
         (nanos(), word()).prop_map(|(at_ns, phase)| Mark::Begin { at_ns, phase }),
-        (nanos(), word(), any::<u64>())
-            .prop_map(|(at_ns, phase, work)| Mark::End { at_ns, phase, work }),
+        (nanos(), word(), any::<u64>()).prop_map(|(at_ns, phase, work)| Mark::End {
+            at_ns,
+            phase,
+            work
+        }),
         (nanos(), any::<u64>(), word(), quality).prop_map(|(at_ns, work, digest, quality)| {
             Mark::Done {
                 at_ns,
@@ -168,9 +195,9 @@ proptest! {
     fn runs_and_requests_survive(
         engine in engine().prop_filter("a program", |engine| !engine.command[0].is_empty()),
         seed in 0_u64..1 << 53,
-        idle_s in 0.0_f64..3_600.0,
+        idle_ms in 0_u32..3_600_000,
     ) {
-        for run in runs(engine, seed, idle_s) {
+        for run in runs(engine, seed, f64::from(idle_ms) / 1e3) {
             assert_round_trip(&run);
             assert_round_trip(&RunRequest {
                 protocol: 1,
@@ -190,7 +217,7 @@ proptest! {
         (begin, end) in (nanos(), nanos()),
         kind in prop::sample::select(DeviceKind::ALL.as_slice()),
         number in prop::option::of(any::<u64>()),
-        truth in prop::option::of(0.0_f64..1e12),
+        truth in prop::option::of(decimal()),
         text in word(),
         started_unix_s in prop::option::of(any::<u64>()),
     ) {
@@ -212,6 +239,16 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn long_decimals_are_read_to_the_last_place_but_one(value in -1e12_f64..1e12) {
+        let json = serde_json::to_string(&value).expect("a number");
+        let back: f64 = serde_json::from_str(&json).expect("its own text");
+        let near = [value, value.next_up(), value.next_down()].map(f64::to_bits);
+        prop_assert!(near.contains(&back.to_bits()), "{json}");
+    }
+}
+
 #[test]
 fn words_in_data_are_the_names_in_code() {
     for axis in Axis::ALL {
@@ -221,12 +258,20 @@ fn words_in_data_are_the_names_in_code() {
     for kind in DeviceKind::ALL {
         assert_eq!(json(&kind), format!("\"{}\"", kind.name()));
     }
-    for provenance in [Provenance::Measured, Provenance::Emulated, Provenance::Imported] {
+    for provenance in [
+        Provenance::Measured,
+        Provenance::Emulated,
+        Provenance::Imported,
+    ] {
         assert_eq!(json(&provenance), format!("\"{}\"", provenance.name()));
     }
-    for stage in
-        [Stage::IdleBefore, Stage::WarmUp, Stage::Window, Stage::CoolDown, Stage::IdleAfter]
-    {
+    for stage in [
+        Stage::IdleBefore,
+        Stage::WarmUp,
+        Stage::Window,
+        Stage::CoolDown,
+        Stage::IdleAfter,
+    ] {
         assert_eq!(json(&stage), format!("\"{}\"", stage.name()));
     }
 }
@@ -239,7 +284,10 @@ fn json(value: &impl Serialize) -> String {
 fn unknown_fields_are_refused_wherever_a_worker_or_a_file_could_bring_them() {
     let go: Command = serde_json::from_str(r#"{"command":"go"}"#).expect("a command");
     assert_eq!(go, Command::Go);
-    assert!(serde_json::from_str::<Span>(r#"{"stage":"window","begin_ns":1,"end_ns":2,"x":3}"#).is_err());
+    assert!(
+        serde_json::from_str::<Span>(r#"{"stage":"window","begin_ns":1,"end_ns":2,"x":3}"#)
+            .is_err()
+    );
     assert!(serde_json::from_str::<Engine>(r#"{"command":["a"],"shell":true}"#).is_err());
     assert!(serde_json::from_str::<Point>(r#"{"batsch":1}"#).is_err());
     assert!(serde_json::from_str::<Point>(r#"{"batch":-1}"#).is_err());

@@ -81,7 +81,10 @@ impl Sense for EmulatedInstrument {
         let at = self.clock.now();
         let gpu = self.gpu.borrow();
         let readings = gpu.read(at);
-        #[expect(clippy::cast_possible_truncation, reason = "a temperature is a small number")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a temperature is a small number"
+        )]
         let temperature_c = gpu.temperature_c(at).round() as i64;
         Ok(Sample {
             at_ns: at,
@@ -187,7 +190,9 @@ mod tests {
     #[test]
     fn settings_out_of_range_are_refused_and_release_restores() {
         let mut device = EmulatedInstrument::new();
-        let error = device.lock_sm_clock(Megahertz::new(5_000)).expect_err("out of range");
+        let error = device
+            .lock_sm_clock(Megahertz::new(5_000))
+            .expect_err("out of range");
         assert_eq!(
             error.to_string(),
             "sm_clock_mhz = 5000 MHz: expected a value from 345 MHz to 1980 MHz, the range of this device"

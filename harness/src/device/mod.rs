@@ -134,19 +134,25 @@ fn only_one(index: u32) -> Result<(), DeviceError> {
 #[derive(Debug, Error)]
 pub enum DeviceError {
     /// The driver library cannot be loaded.
-    #[error("nvml is absent: {reason}; install the NVIDIA driver, or set 'device' of [session] to 'cpu' or 'emulated'")]
+    #[error(
+        "nvml is absent: {reason}; install the NVIDIA driver, or set 'device' of [session] to 'cpu' or 'emulated'"
+    )]
     DriverAbsent {
         /// What the loader said.
         reason: String,
     },
     /// The driver may not be used by this user.
-    #[error("no permission for nvml: {reason}; the user needs read access to /dev/nvidiactl and /dev/nvidia0")]
+    #[error(
+        "no permission for nvml: {reason}; the user needs read access to /dev/nvidiactl and /dev/nvidia0"
+    )]
     NoPermission {
         /// What the driver said.
         reason: String,
     },
     /// The index is too high.
-    #[error("device_index = {index}: expected a number below {count}, the count of devices of this kind")]
+    #[error(
+        "device_index = {index}: expected a number below {count}, the count of devices of this kind"
+    )]
     NoSuchDevice {
         /// The index asked for.
         index: u32,

@@ -85,7 +85,8 @@ mod tests {
         let zone = root.join(name);
         fs_err::create_dir_all(&zone).expect("a temporary folder");
         fs_err::write(zone.join("energy_uj"), energy_uj).expect("a temporary file");
-        fs_err::write(zone.join("max_energy_range_uj"), "262143328850\n").expect("a temporary file");
+        fs_err::write(zone.join("max_energy_range_uj"), "262143328850\n")
+            .expect("a temporary file");
     }
 
     #[test]
@@ -102,12 +103,18 @@ mod tests {
     #[test]
     fn no_zone_is_not_supported_and_garbage_is_a_failed_read() {
         let root = tempfile::tempdir().expect("a temporary folder");
-        assert_eq!(Packages::find(root.path()).expect_err("empty"), Absence::NotSupported);
+        assert_eq!(
+            Packages::find(root.path()).expect_err("empty"),
+            Absence::NotSupported
+        );
         assert_eq!(
             Packages::find(&root.path().join("missing")).expect_err("missing"),
             Absence::NotSupported
         );
         zone(root.path(), "intel-rapl:0", "many");
-        assert_eq!(Packages::find(root.path()).expect_err("garbage"), Absence::ReadFailed);
+        assert_eq!(
+            Packages::find(root.path()).expect_err("garbage"),
+            Absence::ReadFailed
+        );
     }
 }

@@ -5,7 +5,9 @@ use crate::fixture::{EMULATED_AXES, plan_text};
 
 fn refusal(change: impl FnOnce(String) -> String) -> String {
     let text = change(plan_text("emulated", EMULATED_AXES, ""));
-    parse(Path::new("sweep.toml"), &text).expect_err("the plan must be refused").to_string()
+    parse(Path::new("sweep.toml"), &text)
+        .expect_err("the plan must be refused")
+        .to_string()
 }
 
 #[test]
@@ -26,9 +28,14 @@ fn errors_name_file_key_value_and_what_was_expected() {
 
 #[test]
 fn a_missing_file_is_named_with_a_place_to_look() {
-    let error = read(Path::new("no-such-folder/sweep.toml")).expect_err("absent").to_string();
+    let error = read(Path::new("no-such-folder/sweep.toml"))
+        .expect_err("absent")
+        .to_string();
     assert!(error.contains("no-such-folder/sweep.toml"), "{error}");
-    assert!(error.ends_with("for examples see artifacts/plans"), "{error}");
+    assert!(
+        error.ends_with("for examples see artifacts/plans"),
+        "{error}"
+    );
 }
 
 #[test]

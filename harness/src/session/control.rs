@@ -13,7 +13,10 @@ pub(super) enum Settings {
     Changed,
 }
 
-pub(super) fn apply(instrument: &mut dyn Instrument, point: &Point) -> Result<Settings, DeviceError> {
+pub(super) fn apply(
+    instrument: &mut dyn Instrument,
+    point: &Point,
+) -> Result<Settings, DeviceError> {
     let clock = requested(point, Axis::SmClockMhz).and_then(|mhz| u32::try_from(mhz).ok());
     let cap = requested(point, Axis::PowerCapW).and_then(|watts| u32::try_from(watts).ok());
     if clock.is_none() && cap.is_none() {
@@ -39,7 +42,10 @@ pub(super) fn apply(instrument: &mut dyn Instrument, point: &Point) -> Result<Se
     Ok(Settings::Changed)
 }
 
-pub(super) fn release(instrument: &mut dyn Instrument, settings: Settings) -> Result<(), DeviceError> {
+pub(super) fn release(
+    instrument: &mut dyn Instrument,
+    settings: Settings,
+) -> Result<(), DeviceError> {
     match (settings, instrument.control()) {
         (Settings::Changed, Some(control)) => control.release(),
         _ => Ok(()),

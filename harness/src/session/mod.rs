@@ -3,6 +3,7 @@
 
 mod control;
 mod recorder;
+mod work;
 
 use model::format::FORMAT_VERSION;
 use model::mark::Command;
@@ -49,7 +50,10 @@ pub fn record(
     let mut machine = instrument.sense().machine();
     let provenance = instrument.provenance();
     let mut session = Session {
-        recorder: Recorder::new(instrument, Nanos::from_millis(u64::from(run.session.sample_period_ms))),
+        recorder: Recorder::new(
+            instrument,
+            Nanos::from_millis(u64::from(run.session.sample_period_ms)),
+        ),
         run,
         observer,
         spans: Vec::new(),
@@ -65,6 +69,9 @@ pub fn record(
         ..
     } = session;
     let (samples, marks) = recorder.finish();
+    if faults.is_empty() {
+        faults.extend(work::faults(&marks, &spans, &run.point));
+    }
     if let Err(error) = control::release(instrument, settings) {
         faults.push(lost(&error));
     }
@@ -106,7 +113,10 @@ impl<'a> Session<'a> {
             Protocol::None => self.window_of_command()?,
         };
         worker.kill();
-        self.pause(Stage::CoolDown, Nanos::from_seconds(self.run.session.cooldown_s))?;
+        self.pause(
+            Stage::CoolDown,
+            Nanos::from_seconds(self.run.session.cooldown_s),
+        )?;
         self.pause(Stage::IdleAfter, idle)
     }
 
@@ -124,7 +134,7 @@ impl<'a> Session<'a> {
     fn window_of_marks(&mut self) -> Result<Box<dyn Worker>, Fault> {
         let start = self.begin(Stage::WarmUp);
         let mut worker = self.launch()?;
-        self.listen(worker.as_mut(), |recorder| recorder.worker_is_ready())?;
+        self.listen(worker.as_mut(), Recorder::worker_is_ready)?;
         self.end(Stage::WarmUp, start);
 
         self.observer.stage(Stage::Window);
@@ -135,7 +145,7 @@ impl<'a> Session<'a> {
             recorder.worker_is_done() || recorder.now() >= shortest
         })?;
         worker.send(Command::Stop);
-        self.listen(worker.as_mut(), |recorder| recorder.worker_is_done())?;
+        self.await_done(worker.as_mut())?;
         let end = self.closing_tick(Some(worker.as_mut()))?;
         self.span(Stage::Window, begin, end);
         self.await_exit(worker.as_mut())?;
@@ -146,7 +156,7 @@ impl<'a> Session<'a> {
         self.observer.stage(Stage::Window);
         let begin = self.tick(None)?;
         let mut worker = self.launch()?;
-        self.listen(worker.as_mut(), |recorder| recorder.worker_is_done())?;
+        self.listen(worker.as_mut(), Recorder::worker_is_done)?;
         let end = self.closing_tick(None)?;
         self.span(Stage::Window, begin, end);
         Ok(worker)
@@ -177,6 +187,25 @@ impl<'a> Session<'a> {
                     fault: RunFault::WorkerTimeout,
                     detail: format!(
                         "no mark for {} s (timeout_s of [session]); the worker was killed",
+                        self.run.session.timeout_s
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Samples until `done`. Marks do not prolong this wait, so that a worker that is deaf to `stop`
+    /// comes to an end as well.
+    fn await_done(&mut self, worker: &mut dyn Worker) -> Result<(), Fault> {
+        let deadline = self.recorder.now() + Nanos::from_seconds(self.run.session.timeout_s);
+        while !self.recorder.worker_is_done() {
+            self.step(Some(worker))?;
+            if self.recorder.now() > deadline {
+                return Err(Fault {
+                    fault: RunFault::WorkerTimeout,
+                    detail: format!(
+                        "no done within {} s of stop (timeout_s of [session]); the worker was killed",
                         self.run.session.timeout_s
                     ),
                 });
@@ -232,7 +261,8 @@ impl<'a> Session<'a> {
             if self.recorder.now() > deadline {
                 return Err(Fault {
                     fault: RunFault::WorkerTimeout,
-                    detail: "the worker did not leave within 20 s of done; it was killed".to_owned(),
+                    detail: "the worker did not leave within 20 s of done; it was killed"
+                        .to_owned(),
                 });
             }
         }

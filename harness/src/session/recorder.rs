@@ -51,7 +51,11 @@ impl<'a> Recorder<'a> {
     pub(super) fn step(&mut self, worker: Option<&mut dyn Worker>) -> Result<Talk, Fault> {
         self.instrument.clock().sleep_until(self.deadline);
         let events = worker.map(Worker::poll).unwrap_or_default();
-        let mut sample = self.instrument.sense().sample().map_err(|error| lost(&error))?;
+        let mut sample = self
+            .instrument
+            .sense()
+            .sample()
+            .map_err(|error| lost(&error))?;
         sample.late_ns = sample.at_ns.saturating_sub(self.deadline);
         // The grid stays fixed: deadlines that passed during a slow read are left out, and the
         // lateness of this sample says so.
@@ -133,7 +137,10 @@ impl<'a> Recorder<'a> {
     }
 
     pub(super) fn process_count(&mut self) -> Result<Option<u32>, Fault> {
-        self.instrument.sense().process_count().map_err(|error| lost(&error))
+        self.instrument
+            .sense()
+            .process_count()
+            .map_err(|error| lost(&error))
     }
 
     pub(super) fn last_energy(&self) -> Option<Millijoules> {
@@ -141,14 +148,19 @@ impl<'a> Recorder<'a> {
     }
 
     pub(super) fn last_sample_at(&self) -> Nanos {
-        self.samples.last().map_or_else(|| self.now(), |sample| sample.at_ns)
+        self.samples
+            .last()
+            .map_or_else(|| self.now(), |sample| sample.at_ns)
     }
 
     pub(super) fn last_end(&self) -> Option<Nanos> {
-        self.marks.iter().rev().find_map(|received| match received.mark {
-            Mark::End { at_ns, .. } => Some(at_ns),
-            _ => None,
-        })
+        self.marks
+            .iter()
+            .rev()
+            .find_map(|received| match received.mark {
+                Mark::End { at_ns, .. } => Some(at_ns),
+                _ => None,
+            })
     }
 
     pub(super) const fn worker_is_ready(&self) -> bool {

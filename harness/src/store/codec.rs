@@ -43,7 +43,9 @@ fn encode(trace: &Trace) -> Result<Vec<u8>, String> {
         KeyValue::new(SEAL_KEY.to_owned(), seal_of(&header, &trace.samples)),
         KeyValue::new(HEADER_KEY.to_owned(), header),
     ];
-    let schema = Arc::new(Schema::new(SAMPLE_COLUMNS.iter().map(field).collect::<Vec<_>>()));
+    let schema = Arc::new(Schema::new(
+        SAMPLE_COLUMNS.iter().map(field).collect::<Vec<_>>(),
+    ));
     let columns = SAMPLE_COLUMNS
         .iter()
         .map(|column| array(column, &trace.samples))
@@ -78,7 +80,11 @@ fn is_integer(column: &SampleColumn) -> bool {
 }
 
 fn field(column: &SampleColumn) -> Field {
-    let kind = if is_integer(column) { DataType::Int64 } else { DataType::Float64 };
+    let kind = if is_integer(column) {
+        DataType::Int64
+    } else {
+        DataType::Float64
+    };
     let metadata = HashMap::from([
         ("unit".to_owned(), column.unit.to_owned()),
         ("description".to_owned(), column.description.to_owned()),
@@ -125,7 +131,11 @@ fn read(file: &Path, handle: File) -> Result<Trace, StoreError> {
     };
     let reader = ParquetRecordBatchReaderBuilder::try_new(handle)
         .map_err(|error| corrupt(format!("is no whole Parquet file ({error})")))?;
-    let entries = reader.metadata().file_metadata().key_value_metadata().cloned();
+    let entries = reader
+        .metadata()
+        .file_metadata()
+        .key_value_metadata()
+        .cloned();
     let value = |key: &str| {
         entries
             .iter()
@@ -154,7 +164,9 @@ fn read(file: &Path, handle: File) -> Result<Trace, StoreError> {
         samples.extend(decode(&batch).map_err(corrupt)?);
     }
     if seal_of(&header_json, &samples) != value(SEAL_KEY)? {
-        return Err(corrupt("was altered: its seal does not match its content".to_owned()));
+        return Err(corrupt(
+            "was altered: its seal does not match its content".to_owned(),
+        ));
     }
     Ok(Trace { header, samples })
 }

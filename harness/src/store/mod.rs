@@ -124,7 +124,10 @@ impl Store {
     /// What a killed harness left behind is no run.
     fn sweep_temporaries(&self) -> Result<(), StoreError> {
         let failed = self.root.join(FAILED_FOLDER);
-        for folder in [&self.root, &failed].into_iter().filter(|folder| folder.exists()) {
+        for folder in [&self.root, &failed]
+            .into_iter()
+            .filter(|folder| folder.exists())
+        {
             for entry in fs_err::read_dir(folder)? {
                 let path = entry?.path();
                 if path.to_string_lossy().ends_with(TEMPORARY_SUFFIX) {
@@ -212,7 +215,9 @@ fn make_read_only(file: &Path) -> Result<(), StoreError> {
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The system refused; the message names the file.
-    #[error("{0}; sealed runs are untouched, run the same command again once the folder can be written")]
+    #[error(
+        "{0}; sealed runs are untouched, run the same command again once the folder can be written"
+    )]
     Io(#[from] std::io::Error),
     /// Another harness has it open.
     #[error("{root} is in use by another joulebench; wait for it or choose another --store", root = root.display())]

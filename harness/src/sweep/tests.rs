@@ -29,11 +29,22 @@ impl SweepObserver for Diary {
     }
 }
 
-fn sweep(plan: &Plan, folder: &TempDir, limit: Option<Seconds>) -> (Result<SweepEnd, SweepError>, Diary) {
+fn sweep(
+    plan: &Plan,
+    folder: &TempDir,
+    limit: Option<Seconds>,
+) -> (Result<SweepEnd, SweepError>, Diary) {
     let store = Store::open(folder.path(), "a plan").expect("a store");
     let backend = Backend::load(plan.session.device).expect("needs no hardware");
     let mut diary = Diary::default();
-    let end = run(plan, &backend, &store, Budget::starting_now(limit), || None, &mut diary);
+    let end = run(
+        plan,
+        &backend,
+        &store,
+        Budget::starting_now(limit),
+        || None,
+        &mut diary,
+    );
     (end, diary)
 }
 
@@ -46,12 +57,18 @@ fn a_sweep_takes_every_run_in_order_and_ends_with_checksums() {
     let (folder, plan) = (folder(), emulated_plan());
     let (end, diary) = sweep(&plan, &folder, None);
     assert_eq!(end.expect("no trouble"), SweepEnd::Complete);
-    let expected: Vec<(String, usize)> =
-        plan.runs().iter().map(|run| (run.id.to_string(), run.order as usize + 1)).collect();
+    let expected: Vec<(String, usize)> = plan
+        .runs()
+        .iter()
+        .map(|run| (run.id.to_string(), run.order as usize + 1))
+        .collect();
     assert_eq!(diary.begun, expected);
     assert_eq!(diary.ended, [0; 4]);
     assert_eq!(diary.stages, 4 * 5);
-    assert_eq!(sealed_runs(folder.path(), &plan).expect("readable").len(), 4);
+    assert_eq!(
+        sealed_runs(folder.path(), &plan).expect("readable").len(),
+        4
+    );
     assert!(folder.path().join("SHA256SUMS").exists());
 }
 
@@ -63,12 +80,19 @@ fn a_sweep_that_goes_on_repeats_nothing() {
         let store = Store::open(folder.path(), "a plan").expect("a store");
         store.seal(&record(&runs[2])).expect("sealed")
     };
-    let before = fs_err::metadata(&sealed).and_then(|data| data.modified()).expect("there");
+    let before = fs_err::metadata(&sealed)
+        .and_then(|data| data.modified())
+        .expect("there");
     let (end, diary) = sweep(&plan, &folder, None);
     assert_eq!(end.expect("no trouble"), SweepEnd::Complete);
     let positions: Vec<usize> = diary.begun.iter().map(|(_, position)| *position).collect();
     assert_eq!(positions, [1, 2, 4]);
-    assert_eq!(fs_err::metadata(&sealed).and_then(|data| data.modified()).expect("there"), before);
+    assert_eq!(
+        fs_err::metadata(&sealed)
+            .and_then(|data| data.modified())
+            .expect("there"),
+        before
+    );
 
     let (end, diary) = sweep(&plan, &folder, None);
     assert_eq!(end.expect("no trouble"), SweepEnd::Complete);
@@ -80,7 +104,8 @@ fn two_sweeps_of_one_plan_give_the_same_bytes() {
     let (one, two, plan) = (folder(), folder(), emulated_plan());
     sweep(&plan, &one, None).0.expect("no trouble");
     sweep(&plan, &two, None).0.expect("no trouble");
-    let list = |folder: &TempDir| fs_err::read_to_string(folder.path().join("SHA256SUMS")).expect("there");
+    let list =
+        |folder: &TempDir| fs_err::read_to_string(folder.path().join("SHA256SUMS")).expect("there");
     assert_eq!(list(&one), list(&two));
 }
 
@@ -92,14 +117,19 @@ fn a_budget_that_fits_no_run_starts_none() {
     assert_eq!(diary.begun, []);
     assert!(!folder.path().join("SHA256SUMS").exists());
     // The first guess is the plan's times and 5 s for loading; real runs here take milliseconds.
-    let (end, _) = sweep(&plan, &folder, Some(Seconds::new(plan.session.planned_s() + 60.0)));
+    let (end, _) = sweep(
+        &plan,
+        &folder,
+        Some(Seconds::new(plan.session.planned_s() + 60.0)),
+    );
     assert_eq!(end.expect("no trouble"), SweepEnd::Complete);
 }
 
 #[test]
 fn three_failures_in_a_row_end_the_sweep_and_are_kept() {
     let folder = folder();
-    let engine = "[engines.broken]\ncommand = [\"/bin/sh\", \"-c\", \"echo no weights >&2; exit 3\"]";
+    let engine =
+        "[engines.broken]\ncommand = [\"/bin/sh\", \"-c\", \"echo no weights >&2; exit 3\"]";
     let mut plan = plan(&plan_text("cpu", "batch = [1, 2, 4]", engine));
     plan.session.idle_s = 0.0;
     let (end, diary) = sweep(&plan, &folder, None);
@@ -123,12 +153,17 @@ fn single_failures_are_counted_and_the_others_are_sealed() {
     let folder = folder();
     // Fails at batch 2 only.
     let script = "case $JOULEBENCH_RUN in *'\"batch\":2'*) exit 1;; esac";
-    let engine = format!("[engines.some]\ncommand = [\"/bin/sh\", \"-c\", '''{script}''']\nprotocol = \"none\"");
+    let engine = format!(
+        "[engines.some]\ncommand = [\"/bin/sh\", \"-c\", '''{script}''']\nprotocol = \"none\""
+    );
     let mut plan = plan(&plan_text("cpu", "batch = [1, 2, 4]", &engine));
     plan.session.idle_s = 0.0;
     let (end, _) = sweep(&plan, &folder, None);
     assert_eq!(end.expect("no trouble"), SweepEnd::Failures { failed: 2 });
-    assert_eq!(sealed_runs(folder.path(), &plan).expect("readable").len(), 4);
+    assert_eq!(
+        sealed_runs(folder.path(), &plan).expect("readable").len(),
+        4
+    );
     let (end, diary) = sweep(&plan, &folder, None);
     assert_eq!(end.expect("no trouble"), SweepEnd::Failures { failed: 2 });
     assert_eq!(diary.begun.len(), 2, "only the failed ones are tried again");
@@ -141,5 +176,8 @@ fn a_setting_that_the_device_refuses_ends_the_sweep_with_the_range() {
     assert_eq!(plan.session.device, DeviceKind::Emulated);
     let (end, _) = sweep(&plan, &folder(), None);
     let error = end.expect_err("out of range");
-    assert!(matches!(error, SweepError::Device(DeviceError::OutOfRange { .. })), "{error}");
+    assert!(
+        matches!(error, SweepError::Device(DeviceError::OutOfRange { .. })),
+        "{error}"
+    );
 }

@@ -54,13 +54,22 @@ impl ChildWorker {
             reason,
         };
         let path = resolve(program).map_err(fail)?;
-        let request = serde_json::to_string(&request(run)).map_err(|error| fail(error.to_string()))?;
+        let request =
+            serde_json::to_string(&request(run)).map_err(|error| fail(error.to_string()))?;
         let speaks = run.engine.protocol == Protocol::Marks;
         let mut process = Process::new(path)
             .args(arguments)
             .env(REQUEST_VARIABLE, request)
-            .stdin(if speaks { Stdio::piped() } else { Stdio::null() })
-            .stdout(if speaks { Stdio::piped() } else { Stdio::null() })
+            .stdin(if speaks {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
+            .stdout(if speaks {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| fail(error.to_string()))?;
@@ -132,7 +141,11 @@ impl ChildWorker {
         if success && self.protocol == Protocol::None {
             events.extend(closing_marks(received_ns));
         }
-        let errors = self.errors.lock().map(|lines| Vec::from(lines.clone())).unwrap_or_default();
+        let errors = self
+            .errors
+            .lock()
+            .map(|lines| Vec::from(lines.clone()))
+            .unwrap_or_default();
         let detail = match errors.as_slice() {
             [] => status.to_string(),
             lines => format!("{status}; stderr: {}", lines.join(" | ")),
@@ -161,7 +174,9 @@ fn until_end<T>(events: &Receiver<T>) -> Vec<T> {
 impl Worker for ChildWorker {
     fn poll(&mut self) -> Vec<WorkerEvent> {
         let mut events: Vec<WorkerEvent> = self.events.try_iter().collect();
-        if !self.exited && let Some(rest) = self.take_exit() {
+        if !self.exited
+            && let Some(rest) = self.take_exit()
+        {
             events.extend(rest);
         }
         events
@@ -170,7 +185,10 @@ impl Worker for ChildWorker {
     fn send(&mut self, command: Command) {
         let Some(stdin) = &mut self.stdin else { return };
         let line = serde_json::to_string(&command).expect("a command is a plain word");
-        if writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_err() {
+        if writeln!(stdin, "{line}")
+            .and_then(|()| stdin.flush())
+            .is_err()
+        {
             self.stdin = None;
         }
     }
@@ -263,8 +281,13 @@ fn forward_lines(lines: impl BufRead, sender: &Sender<WorkerEvent>) {
 
 fn keep_last_lines(lines: impl BufRead, kept: &Mutex<VecDeque<String>>) {
     for line in lines.split(b'\n') {
-        let (Ok(line), Ok(mut kept)) = (line, kept.lock()) else { return };
-        let text: String = String::from_utf8_lossy(&line).chars().take(KEPT_CHARACTERS).collect();
+        let (Ok(line), Ok(mut kept)) = (line, kept.lock()) else {
+            return;
+        };
+        let text: String = String::from_utf8_lossy(&line)
+            .chars()
+            .take(KEPT_CHARACTERS)
+            .collect();
         kept.push_back(text);
         if kept.len() > KEPT_LINES {
             kept.pop_front();

@@ -62,7 +62,11 @@ impl EmulatedWorker {
     ///
     /// # Errors
     /// Where the point lacks an axis that the emulated worker needs.
-    pub fn start(run: &Run, clock: VirtualClock, gpu: Rc<RefCell<Gpu>>) -> Result<Self, LaunchError> {
+    pub fn start(
+        run: &Run,
+        clock: VirtualClock,
+        gpu: Rc<RefCell<Gpu>>,
+    ) -> Result<Self, LaunchError> {
         let phases = phases(&run.point, gpu.borrow().slowdown())?;
         let until = clock.now() + LOAD_TIME;
         Ok(Self {
@@ -206,8 +210,12 @@ fn phases(point: &Point, slowdown: f64) -> Result<[Phase; 2], LaunchError> {
     let batch = integer(point, Axis::Batch)?;
     let prompt_tokens = integer(point, Axis::PromptTokens)?;
     let decode_tokens = integer(point, Axis::DecodeTokens)?;
-    #[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^53")]
-    let [sequences, prompts, tokens] = [batch, batch * prompt_tokens, decode_tokens].map(|n| n as f64);
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "token counts are far below 2^53"
+    )]
+    let [sequences, prompts, tokens] =
+        [batch, batch * prompt_tokens, decode_tokens].map(|n| n as f64);
     let step = DECODE_STEP + DECODE_STEP_PER_SEQUENCE * sequences;
     Ok([
         Phase {

@@ -119,7 +119,13 @@ mod tests {
     #[test]
     fn a_whole_run_is_followed() {
         let mut order = MarkOrder::default();
-        for mark in [ready(), begin(2, "a"), end(3, "a"), begin(3, "b"), end(9, "b")] {
+        for mark in [
+            ready(),
+            begin(2, "a"),
+            end(3, "a"),
+            begin(3, "b"),
+            end(9, "b"),
+        ] {
             order.follow(&mark).expect("in order");
         }
     }
@@ -128,15 +134,27 @@ mod tests {
     fn what_cannot_follow_is_refused_with_its_place() {
         let mut order = MarkOrder::default();
         assert_eq!(
-            order.follow(&begin(1, "a")).expect_err("no ready yet").to_string(),
+            order
+                .follow(&begin(1, "a"))
+                .expect_err("no ready yet")
+                .to_string(),
             "mark 'begin' cannot come before 'ready'"
         );
         order.follow(&ready()).expect("first");
         order.follow(&begin(5, "a")).expect("opens");
         assert_eq!(
-            order.follow(&end(6, "b")).expect_err("another phase").to_string(),
+            order
+                .follow(&end(6, "b"))
+                .expect_err("another phase")
+                .to_string(),
             "mark 'end' cannot come inside phase 'a'"
         );
-        assert!(order.follow(&end(4, "a")).expect_err("back in time").problem.contains("1 ns before"));
+        assert!(
+            order
+                .follow(&end(4, "a"))
+                .expect_err("back in time")
+                .problem
+                .contains("1 ns before")
+        );
     }
 }

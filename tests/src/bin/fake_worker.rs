@@ -70,7 +70,10 @@ fn main() -> ExitCode {
     let word = std::env::args().nth(1).unwrap_or_default();
     let Some((_, manner)) = MANNERS.iter().find(|(name, _)| *name == word) else {
         let names: Vec<&str> = MANNERS.iter().map(|(name, _)| *name).collect();
-        eprintln!("'{word}' is no manner of working: expected one of {}", names.join(", "));
+        eprintln!(
+            "'{word}' is no manner of working: expected one of {}",
+            names.join(", ")
+        );
         return ExitCode::from(2);
     };
     let request = std::env::var(REQUEST_VARIABLE).unwrap_or_default();
@@ -90,21 +93,34 @@ fn work(manner: Manner, request: &RunRequest) -> ExitCode {
         Manner::Mute => wait_for_ever(&commands),
         Manner::Fails => {
             let message = "the moon is full; wait for the new one".to_owned();
-            say(&Mark::Failed { at_ns: now(), message });
+            say(&Mark::Failed {
+                at_ns: now(),
+                message,
+            });
             return ExitCode::FAILURE;
         }
         _ => {}
     }
-    say(&Mark::Ready { at_ns: now(), worker: info() });
+    say(&Mark::Ready {
+        at_ns: now(),
+        worker: info(),
+    });
     if !matches!(commands.recv(), Ok(Command::Go)) {
         return done(0);
     }
     match manner {
         Manner::Hangs => wait_for_ever(&commands),
         Manner::Babbles => println!("loading the model, please wait"),
-        Manner::Disordered => say(&Mark::End { at_ns: now(), phase: "decode".to_owned(), work: 1 }),
+        Manner::Disordered => say(&Mark::End {
+            at_ns: now(),
+            phase: "decode".to_owned(),
+            work: 1,
+        }),
         Manner::Backwards => {
-            say(&Mark::Begin { at_ns: Nanos::new(1), phase: "prefill".to_owned() });
+            say(&Mark::Begin {
+                at_ns: Nanos::new(1),
+                phase: "prefill".to_owned(),
+            });
         }
         Manner::Idles => return done(0),
         _ => {}
@@ -148,14 +164,30 @@ fn iterate(manner: Manner, request: &RunRequest, commands: &Receiver<Command>) -
 
 fn phase(manner: Manner, name: &str, work: u64) {
     let phase = name.to_owned();
-    say(&Mark::Begin { at_ns: now(), phase: phase.clone() });
-    pause(if manner == Manner::Slow { 100 * PHASE } else { PHASE });
-    say(&Mark::End { at_ns: now(), phase, work });
+    say(&Mark::Begin {
+        at_ns: now(),
+        phase: phase.clone(),
+    });
+    pause(if manner == Manner::Slow {
+        100 * PHASE
+    } else {
+        PHASE
+    });
+    say(&Mark::End {
+        at_ns: now(),
+        phase,
+        work,
+    });
 }
 
 fn done(work: u64) -> ExitCode {
     let digest = "00".repeat(32);
-    say(&Mark::Done { at_ns: now(), work, digest, quality: [].into() });
+    say(&Mark::Done {
+        at_ns: now(),
+        work,
+        digest,
+        quality: [].into(),
+    });
     ExitCode::SUCCESS
 }
 
@@ -164,7 +196,9 @@ fn listen() -> Receiver<Command> {
     let (sender, commands) = channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            let Ok(command) = serde_json::from_str(&line) else { return };
+            let Ok(command) = serde_json::from_str(&line) else {
+                return;
+            };
             if sender.send(command).is_err() {
                 return;
             }
@@ -203,7 +237,10 @@ fn now() -> Nanos {
     Nanos::new(seconds * 1_000_000_000 + nanos)
 }
 
-#[expect(clippy::disallowed_methods, reason = "this program is no part of the harness and has no device clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this program is no part of the harness and has no device clock"
+)]
 fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }

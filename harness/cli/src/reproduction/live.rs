@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use analysis::quantity::UnitsPerSecond;
 use analysis::read::read_trace;
 use analysis::row::Row;
 use analysis::tidy::tidy;
@@ -86,7 +87,7 @@ impl Live {
             .rows
             .iter()
             .filter_map(|row| row.throughput_per_s)
-            .map(|speed| speed.get())
+            .map(UnitsPerSecond::get)
             .collect();
         let fastest = speeds.iter().copied().fold(0.0, f64::max);
         let energy = match self.rows.iter().find_map(|row| row.package_energy_j) {

@@ -1,6 +1,7 @@
 //! The outputs that the authors got, by checksum, and holding new outputs against them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use analysis::checksum::list_checksums;
@@ -23,9 +24,9 @@ impl Manifest {
     /// The outputs as they lie there now.
     pub(crate) fn of(out: &Path) -> anyhow::Result<Self> {
         let mut manifest = Self::parse(&list_checksums(out)?);
-        manifest.0.retain(|file, _| {
-            !file.starts_with('.') && !OTHERS.iter().any(|folder| file.starts_with(folder))
-        });
+        manifest
+            .0
+            .retain(|file, _| !OTHERS.iter().any(|folder| file.starts_with(folder)));
         Ok(manifest)
     }
 
@@ -40,10 +41,11 @@ impl Manifest {
 
     /// The list in the format of `sha256sum`, sorted by name.
     pub(crate) fn to_text(&self) -> String {
-        self.0
-            .iter()
-            .map(|(file, digest)| format!("{digest}  {file}\n"))
-            .collect()
+        let mut text = String::new();
+        for (file, digest) in &self.0 {
+            writeln!(text, "{digest}  {file}").expect("a string takes all");
+        }
+        text
     }
 
     pub(crate) fn len(&self) -> usize {

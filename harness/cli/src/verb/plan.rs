@@ -36,6 +36,15 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
+/// Seconds up to two minutes, minutes beyond.
+fn duration(seconds: f64) -> String {
+    if seconds < 120.0 {
+        format!("{seconds:.0} s")
+    } else {
+        format!("{:.0} min", seconds / 60.0)
+    }
+}
+
 fn needs(plan: &Plan) -> Vec<String> {
     let device = match plan.session.device {
         DeviceKind::Nvml => format!("NVIDIA GPU {} and its driver", plan.session.device_index),
@@ -44,9 +53,12 @@ fn needs(plan: &Plan) -> Vec<String> {
         }
         DeviceKind::Emulated => "nothing: the GPU is emulated in virtual time".to_owned(),
     };
+    // The emulated GPU brings its own worker; no command is started.
+    let starts_commands = plan.session.device != DeviceKind::Emulated;
     let engines = plan
         .engines
         .iter()
+        .filter(|_| starts_commands)
         .map(|(name, engine)| format!("engine {name}: {}", engine.command.join(" ")));
     std::iter::once(device).chain(engines).collect()
 }
@@ -63,9 +75,9 @@ fn print(outline: &Outline<'_>) {
     match plan.session.device {
         DeviceKind::Emulated => say!("virtual time: seconds in all"),
         _ => say!(
-            "at least {:.0} min ({:.0} s a run, and the time to load the model)",
-            outline.expected_s / 60.0,
-            plan.session.planned_s()
+            "at least {} ({} a run, and the time that each worker needs to start)",
+            duration(outline.expected_s),
+            duration(plan.session.planned_s())
         ),
     }
     say!("needs:");

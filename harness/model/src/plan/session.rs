@@ -47,7 +47,11 @@ impl SessionSettings {
         ];
         for (key, seconds, low, high) in times {
             if !(low..=high).contains(&seconds) {
-                return Err(PlanError::new(key, seconds, format!("seconds from {low} to {high}")));
+                return Err(PlanError::new(
+                    key,
+                    seconds,
+                    format!("seconds from {low} to {high}"),
+                ));
             }
         }
         Ok(())

@@ -42,10 +42,18 @@ impl PlanSource {
     pub fn validate(self) -> Result<Plan, PlanError> {
         check_name(&self.name)?;
         if self.blocks == 0 || self.blocks > 10_000 {
-            return Err(PlanError::new("blocks", self.blocks, "a whole number from 1 to 10000"));
+            return Err(PlanError::new(
+                "blocks",
+                self.blocks,
+                "a whole number from 1 to 10000",
+            ));
         }
         if self.seed >= 1 << 53 {
-            return Err(PlanError::new("seed", self.seed, "a whole number below 2^53"));
+            return Err(PlanError::new(
+                "seed",
+                self.seed,
+                "a whole number below 2^53",
+            ));
         }
         self.session.validate()?;
         let engines = self.checked_engines()?;
@@ -176,7 +184,11 @@ fn expand(axes: &BTreeMap<Axis, Vec<AxisValue>>, excludes: &[Point]) -> Vec<Poin
     for (axis, values) in axes {
         points = points
             .iter()
-            .flat_map(|point| values.iter().map(|value| point.clone().with(*axis, value.clone())))
+            .flat_map(|point| {
+                values
+                    .iter()
+                    .map(|value| point.clone().with(*axis, value.clone()))
+            })
             .collect();
     }
     points.retain(|point| !excludes.iter().any(|exclude| point.contains(exclude)));
@@ -199,9 +211,7 @@ fn check_value(
 ) -> Result<(), PlanError> {
     let accepted = match (axis.domain(), value) {
         (Domain::Words(words), AxisValue::Text(word)) => words.contains(&word.as_str()),
-        (Domain::Integers(low, high), AxisValue::Integer(number)) => {
-            (low..=high).contains(number)
-        }
+        (Domain::Integers(low, high), AxisValue::Integer(number)) => (low..=high).contains(number),
         (Domain::Engines, AxisValue::Text(name)) => engines.contains_key(name),
         _ => false,
     };

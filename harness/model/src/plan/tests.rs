@@ -56,13 +56,18 @@ fn ids(plan: &Plan) -> BTreeSet<RunId> {
 /// The points of a block in the order in which they are run.
 fn order(plan: &Plan, block: u32) -> Vec<Point> {
     let runs = plan.runs().into_iter();
-    runs.filter(|run| run.block == block).map(|run| run.point).collect()
+    runs.filter(|run| run.block == block)
+        .map(|run| run.point)
+        .collect()
 }
 
 fn refusal(change: impl FnOnce(&mut PlanSource)) -> String {
     let mut source = source();
     change(&mut source);
-    source.validate().expect_err("the plan must be refused").to_string()
+    source
+        .validate()
+        .expect_err("the plan must be refused")
+        .to_string()
 }
 
 fn axis(source: &mut PlanSource, name: &str, values: &[AxisValue]) {
@@ -70,7 +75,9 @@ fn axis(source: &mut PlanSource, name: &str, values: &[AxisValue]) {
 }
 
 fn exclude(source: &mut PlanSource, entry: &[(&str, AxisValue)]) {
-    let entry = entry.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let entry = entry
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
     source.exclude.push(entry.collect());
 }
 
@@ -112,7 +119,12 @@ fn every_refusal_names_key_value_and_what_was_expected() {
         }),
         refusal(|plan| exclude(plan, &[("bach", Integer(1))])),
         refusal(|plan| exclude(plan, &[("precision", text("bf16"))])),
-        refusal(|plan| exclude(plan, &[("batch", Integer(32)), ("prompt_tokens", Integer(4_096))])),
+        refusal(|plan| {
+            exclude(
+                plan,
+                &[("batch", Integer(32)), ("prompt_tokens", Integer(4_096))],
+            );
+        }),
         refusal(|plan| exclude(plan, &[("model", text("llama-7b"))])),
     ];
     insta::assert_snapshot!(refusals.join("\n"));
@@ -122,7 +134,10 @@ fn every_refusal_names_key_value_and_what_was_expected() {
 fn an_unknown_key_of_the_file_is_refused() {
     let typo = SOURCE.replace("blocks", "block");
     let error = toml::from_str::<PlanSource>(&typo).expect_err("unknown key");
-    assert!(error.to_string().contains("unknown field `block`"), "{error}");
+    assert!(
+        error.to_string().contains("unknown field `block`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -146,7 +161,12 @@ fn ids_and_order_are_those_of_the_first_release() {
     let lines: Vec<String> = changed(|_| {})
         .runs()
         .iter()
-        .map(|run| format!("{:2} block {} {} {}", run.order, run.block, run.id, run.point))
+        .map(|run| {
+            format!(
+                "{:2} block {} {} {}",
+                run.order, run.block, run.id, run.point
+            )
+        })
         .collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
@@ -156,20 +176,40 @@ fn one_engine_needs_no_axis_and_none_means_our_own_worker() {
     let plan = changed(|_| {});
     assert_eq!(plan.engines[DEFAULT_ENGINE].command, [OWN_WORKER]);
     let plan = changed(|plan| drop(plan.engines.insert("vllm".to_owned(), engine(&["serve"]))));
-    assert!(plan.runs().iter().all(|run| run.engine.command == ["serve"]));
-    assert!(plan.points.iter().all(|point| point.get(Axis::Engine) == Some(&text("vllm"))));
+    assert!(
+        plan.runs()
+            .iter()
+            .all(|run| run.engine.command == ["serve"])
+    );
+    assert!(
+        plan.points
+            .iter()
+            .all(|point| point.get(Axis::Engine) == Some(&text("vllm")))
+    );
 }
 
 #[test]
 fn an_exclude_removes_the_points_with_all_its_values_and_no_other() {
     let whole = changed(|_| {});
     let left = changed(|plan| {
-        exclude(plan, &[("batch", AxisValue::Integer(32)), ("prompt_tokens", AxisValue::Integer(2_048))]);
+        exclude(
+            plan,
+            &[
+                ("batch", AxisValue::Integer(32)),
+                ("prompt_tokens", AxisValue::Integer(2_048)),
+            ],
+        );
     });
-    let gone: Vec<&Point> =
-        whole.points.iter().filter(|point| !left.points.contains(point)).collect();
+    let gone: Vec<&Point> = whole
+        .points
+        .iter()
+        .filter(|point| !left.points.contains(point))
+        .collect();
     assert_eq!(gone.len(), 1);
-    assert_eq!(gone[0].to_string(), "engine=candle model=llama-7b batch=32 prompt_tokens=2048");
+    assert_eq!(
+        gone[0].to_string(),
+        "engine=candle model=llama-7b batch=32 prompt_tokens=2048"
+    );
     assert_eq!(left.points.len() + 1, whole.points.len());
     // What is left keeps its ids, so an exclude added later repeats no run.
     assert!(ids(&left).is_subset(&ids(&whole)));
@@ -181,18 +221,38 @@ fn whatever_changes_the_work_changes_every_id() {
     let changes: [(&str, Plan); 8] = [
         ("name", changed(|plan| plan.name = "other".to_owned())),
         ("seed", changed(|plan| plan.seed = 8)),
-        ("device index", changed(|plan| plan.session.device_index = 1)),
-        ("device", changed(|plan| plan.session.device = DeviceKind::Cpu)),
+        (
+            "device index",
+            changed(|plan| plan.session.device_index = 1),
+        ),
+        (
+            "device",
+            changed(|plan| plan.session.device = DeviceKind::Cpu),
+        ),
         ("window", changed(|plan| plan.session.window_s = 9.0)),
-        ("sample period", changed(|plan| plan.session.sample_period_ms = 20)),
+        (
+            "sample period",
+            changed(|plan| plan.session.sample_period_ms = 20),
+        ),
         (
             "command",
-            changed(|plan| drop(plan.engines.insert(DEFAULT_ENGINE.to_owned(), engine(&["other"])))),
+            changed(|plan| {
+                drop(
+                    plan.engines
+                        .insert(DEFAULT_ENGINE.to_owned(), engine(&["other"])),
+                );
+            }),
         ),
-        ("point", changed(|plan| axis(plan, "decode_tokens", &[AxisValue::Integer(128)]))),
+        (
+            "point",
+            changed(|plan| axis(plan, "decode_tokens", &[AxisValue::Integer(128)])),
+        ),
     ];
     for (what, plan) in changes {
-        assert!(ids(&plan).is_disjoint(&original), "another {what} must give other ids");
+        assert!(
+            ids(&plan).is_disjoint(&original),
+            "another {what} must give other ids"
+        );
     }
 }
 
@@ -202,7 +262,10 @@ fn what_does_not_change_the_work_keeps_the_ids() {
     let retitled = changed(|plan| plan.title = "Another title".to_owned());
     assert_eq!(ids(&retitled), original);
     let longer = changed(|plan| plan.blocks = 3);
-    assert!(ids(&longer).is_superset(&original), "more blocks only add runs");
+    assert!(
+        ids(&longer).is_superset(&original),
+        "more blocks only add runs"
+    );
 
     let swapped = SOURCE
         .replace("batch = [1, 8, 32]\n", "")
@@ -222,8 +285,10 @@ fn other_seeds_and_other_blocks_give_other_orders() {
         })
     };
     let plans: Vec<Plan> = (0..20).map(with_seed).collect();
-    let orders: BTreeSet<Vec<Point>> =
-        plans.iter().flat_map(|plan| (0..10).map(|block| order(plan, block))).collect();
+    let orders: BTreeSet<Vec<Point>> = plans
+        .iter()
+        .flat_map(|plan| (0..10).map(|block| order(plan, block)))
+        .collect();
     // 24 points have 6e23 orders; two of 200 that agree would mean that seed or block is not used.
     assert_eq!(orders.len(), 200);
 }
@@ -239,12 +304,19 @@ fn no_order_is_favoured() {
     let mut counts = BTreeMap::new();
     for block in plan.runs().chunks(3) {
         let points: Vec<&Point> = block.iter().map(|run| &run.point).collect();
-        *counts.entry(points.into_iter().cloned().collect::<Vec<_>>()).or_insert(0_u32) += 1;
+        *counts
+            .entry(points.into_iter().cloned().collect::<Vec<_>>())
+            .or_insert(0_u32) += 1;
     }
     assert_eq!(counts.len(), 6);
-    let chi_squared: f64 =
-        counts.values().map(|&count| (f64::from(count) - 1_500.0).powi(2) / 1_500.0).sum();
-    assert!(chi_squared < 20.5, "chi-squared = {chi_squared}, counts {counts:?}");
+    let chi_squared: f64 = counts
+        .values()
+        .map(|&count| (f64::from(count) - 1_500.0).powi(2) / 1_500.0)
+        .sum();
+    assert!(
+        chi_squared < 20.5,
+        "chi-squared = {chi_squared}, counts {counts:?}"
+    );
 }
 
 fn any_plan() -> impl Strategy<Value = PlanSource> {
@@ -258,8 +330,12 @@ fn any_plan() -> impl Strategy<Value = PlanSource> {
             plan.blocks = blocks;
             let integers = |values: Vec<u64>| values.into_iter().map(AxisValue::Integer).collect();
             plan.axes.insert("batch".to_owned(), integers(batches));
-            plan.axes.insert("prompt_tokens".to_owned(), integers(prompts));
-            plan.axes.insert("precision".to_owned(), precisions.into_iter().map(text).collect());
+            plan.axes
+                .insert("prompt_tokens".to_owned(), integers(prompts));
+            plan.axes.insert(
+                "precision".to_owned(),
+                precisions.into_iter().map(text).collect(),
+            );
             plan
         },
     )

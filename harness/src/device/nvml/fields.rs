@@ -51,7 +51,10 @@ impl FieldReader {
     pub(super) fn new(_initialised: &Device<'_>) -> Result<Self, DeviceError> {
         // SAFETY: the library is the one that the safe wrapper loaded and initialised; a `Device`
         // exists, so its initialisers have run.
-        #[expect(unsafe_code, reason = "the safe wrapper has no field values with a scope")]
+        #[expect(
+            unsafe_code,
+            reason = "the safe wrapper has no field values with a scope"
+        )]
         let library = unsafe { NvmlLib::new(LIBRARY) };
         library
             .map(|library| Self { library })
@@ -61,7 +64,9 @@ impl FieldReader {
     }
 
     pub(super) fn read(&mut self, device: &Device<'_>) -> Result<PowerFields, DeviceError> {
-        let [average, instant, memory] = self.query(device)?.map(|value| value.ok().map(Milliwatts::new));
+        let [average, instant, memory] = self
+            .query(device)?
+            .map(|value| value.ok().map(Milliwatts::new));
         Ok(PowerFields {
             power_average_mw: average,
             power_instant_mw: instant,
@@ -87,9 +92,16 @@ impl FieldReader {
     }
 
     /// Bits of `nvmlClocksEventReasons`.
-    #[expect(unsafe_code, reason = "the safe wrapper drops bits that it does not know")]
+    #[expect(
+        unsafe_code,
+        reason = "the safe wrapper drops bits that it does not know"
+    )]
     pub(super) fn event_reasons(&self, device: &Device<'_>) -> Result<Option<u64>, DeviceError> {
-        let Ok(function) = self.library.nvmlDeviceGetCurrentClocksThrottleReasons.as_ref() else {
+        let Ok(function) = self
+            .library
+            .nvmlDeviceGetCurrentClocksThrottleReasons
+            .as_ref()
+        else {
             return Ok(None);
         };
         let mut bits = 0;
@@ -99,7 +111,10 @@ impl FieldReader {
         Ok((status == SUCCESS).then_some(bits))
     }
 
-    #[expect(unsafe_code, reason = "the safe wrapper has no field values with a scope")]
+    #[expect(
+        unsafe_code,
+        reason = "the safe wrapper has no field values with a scope"
+    )]
     fn query(&self, device: &Device<'_>) -> Result<[Result<u64, Absence>; 3], DeviceError> {
         let Ok(function) = self.library.nvmlDeviceGetFieldValues.as_ref() else {
             return Ok([Err(Absence::NotSupported); 3]);

@@ -17,7 +17,12 @@ const METRICS: [GpmMetricId; 4] = [
     GpmMetricId::AnyTensorUtil,
     GpmMetricId::DramBwUtil,
 ];
-const COLUMNS: [&str; 4] = ["sm_util_pct", "sm_occupancy_pct", "tensor_util_pct", "dram_util_pct"];
+const COLUMNS: [&str; 4] = [
+    "sm_util_pct",
+    "sm_occupancy_pct",
+    "tensor_util_pct",
+    "dram_util_pct",
+];
 
 /// Keeps the previous GPM sample, against which the next one is computed.
 #[derive(Debug)]
@@ -39,7 +44,10 @@ pub(super) struct Activity {
 impl<'nvml> GpmReader<'nvml> {
     pub(super) fn new(nvml: &'nvml Nvml, device: &Device<'nvml>) -> Self {
         let support = match device.gpm_support() {
-            Ok(true) => device.gpm_sample().map(drop).map_err(|_| Absence::ReadFailed),
+            Ok(true) => device
+                .gpm_sample()
+                .map(drop)
+                .map_err(|_| Absence::ReadFailed),
             _ => Err(Absence::NotSupported),
         };
         Self {
@@ -74,7 +82,9 @@ impl<'nvml> GpmReader<'nvml> {
         let activity = self
             .previous
             .as_ref()
-            .map_or_else(Activity::default, |(_, previous)| self.between(previous, &sample));
+            .map_or_else(Activity::default, |(_, previous)| {
+                self.between(previous, &sample)
+            });
         self.previous = Some((now, sample));
         activity
     }

@@ -35,14 +35,16 @@ impl NvmlDriver {
     /// # Errors
     /// [`DeviceError::DriverAbsent`] or [`DeviceError::NoPermission`].
     pub fn load() -> Result<Self, DeviceError> {
-        Nvml::init().map(|nvml| Self { nvml }).map_err(|error| match error {
-            NvmlError::NoPermission => DeviceError::NoPermission {
-                reason: error.to_string(),
-            },
-            other => DeviceError::DriverAbsent {
-                reason: other.to_string(),
-            },
-        })
+        Nvml::init()
+            .map(|nvml| Self { nvml })
+            .map_err(|error| match error {
+                NvmlError::NoPermission => DeviceError::NoPermission {
+                    reason: error.to_string(),
+                },
+                other => DeviceError::DriverAbsent {
+                    reason: other.to_string(),
+                },
+            })
     }
 
     /// How many GPUs there are.
@@ -122,7 +124,9 @@ impl Sense for NvmlInstrument<'_> {
         // The counter first: the stamp belongs to it above all.
         let energy_mj = reading(self.device.total_energy_consumption())?.map(Millijoules::new);
         let fields = self.fields.read(&self.device)?;
-        let power_mw = reading(self.device.power_usage())?.map(u64::from).map(Milliwatts::new);
+        let power_mw = reading(self.device.power_usage())?
+            .map(u64::from)
+            .map(Milliwatts::new);
         let sm_clock = reading(self.device.clock_info(ClockDomain::SM))?;
         let memory_clock = reading(self.device.clock_info(ClockDomain::Memory))?;
         let temperature = reading(self.device.temperature(TemperatureSensor::Gpu))?;
@@ -203,8 +207,14 @@ fn describe(
         ("energy_mj", absence(&device.total_energy_consumption())),
         ("power_mw", absence(&device.power_usage())),
         ("sm_clock_mhz", absence(&device.clock_info(ClockDomain::SM))),
-        ("memory_clock_mhz", absence(&device.clock_info(ClockDomain::Memory))),
-        ("temperature_c", absence(&device.temperature(TemperatureSensor::Gpu))),
+        (
+            "memory_clock_mhz",
+            absence(&device.clock_info(ClockDomain::Memory)),
+        ),
+        (
+            "temperature_c",
+            absence(&device.temperature(TemperatureSensor::Gpu)),
+        ),
         ("package_energy_uj", Some(Absence::NotSupported)),
     ];
     absent.extend(
@@ -225,9 +235,10 @@ fn describe(
 
 fn record(nvml: &Nvml, device: &Device<'_>) -> Result<DeviceRecord, DeviceError> {
     let name = device.name().map_err(call("nvmlDeviceGetName"))?;
-    let cuda = nvml.sys_cuda_driver_version().ok().map(|version| {
-        format!("{}.{}", version / 1_000, version % 1_000 / 10)
-    });
+    let cuda = nvml
+        .sys_cuda_driver_version()
+        .ok()
+        .map(|version| format!("{}.{}", version / 1_000, version % 1_000 / 10));
     let ecc = device.is_ecc_enabled().ok();
     Ok(DeviceRecord {
         kind: DeviceKind::Nvml,

@@ -23,7 +23,10 @@ impl SessionObserver for Stages {
 
 fn energy_at(trace: &Trace, moment: Nanos) -> Millijoules {
     let sample = trace.samples.iter().find(|sample| sample.at_ns == moment);
-    sample.expect("the window's bounds are samples").energy_mj.expect("the counter is there")
+    sample
+        .expect("the window's bounds are samples")
+        .energy_mj
+        .expect("the counter is there")
 }
 
 #[test]
@@ -31,11 +34,25 @@ fn stages_follow_one_another_without_gaps_of_order() {
     let run = emulated_plan().runs().swap_remove(0);
     let mut instrument = Backend::Emulated.open(0).expect("always there");
     let mut stages = Stages::default();
-    let trace = super::super::record(instrument.as_mut(), &run, None, &mut stages).expect("recorded");
-    let expected =
-        [Stage::IdleBefore, Stage::WarmUp, Stage::Window, Stage::CoolDown, Stage::IdleAfter];
+    let trace =
+        super::super::record(instrument.as_mut(), &run, None, &mut stages).expect("recorded");
+    let expected = [
+        Stage::IdleBefore,
+        Stage::WarmUp,
+        Stage::Window,
+        Stage::CoolDown,
+        Stage::IdleAfter,
+    ];
     assert_eq!(stages.0, expected);
-    assert_eq!(trace.header.spans.iter().map(|span| span.stage).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        trace
+            .header
+            .spans
+            .iter()
+            .map(|span| span.stage)
+            .collect::<Vec<_>>(),
+        expected
+    );
     for span in &trace.header.spans {
         assert!(span.begin_ns < span.end_ns, "{span:?}");
     }
@@ -59,7 +76,12 @@ fn the_counter_over_the_window_is_the_true_energy_within_a_tick_of_idle() {
             let [begin, end] = [window.begin_ns, window.end_ns].map(|at| energy_at(&trace, at));
             #[expect(clippy::cast_precision_loss, reason = "a few hundred joules")]
             let counted = end.checked_sub(begin).expect("never backwards").get() as f64;
-            let truth = trace.header.machine.device.true_window_energy_mj.expect("emulated");
+            let truth = trace
+                .header
+                .machine
+                .device
+                .true_window_energy_mj
+                .expect("emulated");
             assert!(truth > 75.0 * 500.0, "the window is longer than 0.5 s");
             assert!(
                 (counted - truth).abs() <= TICK_AT_IDLE_MJ,
@@ -74,14 +96,30 @@ fn the_counter_over_the_window_is_the_true_energy_within_a_tick_of_idle() {
 fn the_window_holds_every_phase_and_the_marks_are_complete() {
     let trace = emulated_trace();
     let window = trace.header.span(Stage::Window).expect("the run is good");
-    let marks: Vec<&Mark> = trace.header.marks.iter().map(|received| &received.mark).collect();
+    let marks: Vec<&Mark> = trace
+        .header
+        .marks
+        .iter()
+        .map(|received| &received.mark)
+        .collect();
     assert!(matches!(marks[0], Mark::Ready { .. }));
     let Some(Mark::Done { work: claimed, .. }) = marks.last() else {
         panic!("the last mark is done: {marks:?}")
     };
     let mut decoded = 0;
     for pair in marks[1..marks.len() - 1].chunks(2) {
-        let [Mark::Begin { at_ns, phase: begun }, Mark::End { at_ns: end_ns, phase, work }] = pair else {
+        let [
+            Mark::Begin {
+                at_ns,
+                phase: begun,
+            },
+            Mark::End {
+                at_ns: end_ns,
+                phase,
+                work,
+            },
+        ] = pair
+        else {
             panic!("phases begin and end in turn: {pair:?}")
         };
         assert_eq!(begun, phase);
@@ -97,9 +135,17 @@ fn the_window_holds_every_phase_and_the_marks_are_complete() {
 #[test]
 fn virtual_time_is_never_late_and_samples_keep_their_grid() {
     let trace = emulated_trace();
-    assert!(trace.samples.iter().all(|sample| sample.late_ns == Nanos::new(0)));
+    assert!(
+        trace
+            .samples
+            .iter()
+            .all(|sample| sample.late_ns == Nanos::new(0))
+    );
     for pair in trace.samples.windows(2) {
-        assert_eq!(pair[1].at_ns.saturating_sub(pair[0].at_ns), Nanos::from_millis(10));
+        assert_eq!(
+            pair[1].at_ns.saturating_sub(pair[0].at_ns),
+            Nanos::from_millis(10)
+        );
     }
 }
 
@@ -111,15 +157,25 @@ fn a_session_is_a_function_of_its_run() {
 #[test]
 fn a_locked_clock_holds_for_the_run_and_is_given_back() {
     let axes = format!("{EMULATED_AXES}\nsm_clock_mhz = [990]\npower_cap_w = [300]");
-    let run = plan(&plan_text("emulated", &axes, "")).runs().swap_remove(0);
+    let run = plan(&plan_text("emulated", &axes, ""))
+        .runs()
+        .swap_remove(0);
     let mut instrument = Backend::Emulated.open(0).expect("always there");
     let trace = super::super::record(instrument.as_mut(), &run, None, &mut ()).expect("in range");
     let locked = Some(Megahertz::new(990));
-    assert!(trace.samples.iter().all(|sample| sample.sm_clock_mhz == locked));
+    assert!(
+        trace
+            .samples
+            .iter()
+            .all(|sample| sample.sm_clock_mhz == locked)
+    );
     assert_eq!(trace.header.machine.device.power_limit_mw, Some(300_000));
     let after = instrument.sense().sample().expect("still there");
     assert_eq!(after.sm_clock_mhz, Some(Megahertz::new(1_980)));
-    assert_eq!(instrument.sense().machine().device.power_limit_mw, Some(700_000));
+    assert_eq!(
+        instrument.sense().machine().device.power_limit_mw,
+        Some(700_000)
+    );
 }
 
 #[test]
@@ -129,7 +185,11 @@ fn a_locked_clock_is_given_back_after_a_fault() {
     let mut instrument = Backend::Emulated.open(0).expect("always there");
     let trace = super::super::record(instrument.as_mut(), &run, None, &mut ()).expect("in range");
     assert_eq!(trace.header.faults[0].fault, RunFault::WorkerNotStarted);
-    assert!(trace.header.faults[0].detail.contains("axis 'prompt_tokens' is missing"));
+    assert!(
+        trace.header.faults[0]
+            .detail
+            .contains("axis 'prompt_tokens' is missing")
+    );
     let after = instrument.sense().sample().expect("still there");
     assert_eq!(after.sm_clock_mhz, Some(Megahertz::new(1_980)));
 }

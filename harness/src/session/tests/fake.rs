@@ -66,7 +66,11 @@ impl Instrument for Fake {
 
     fn launch(&mut self, run: &Run) -> Result<Box<dyn Worker>, LaunchError> {
         let gpu = Rc::new(RefCell::new(Gpu::new(self.clock.now())));
-        Ok(Box::new(EmulatedWorker::start(run, self.clock.clone(), gpu)?))
+        Ok(Box::new(EmulatedWorker::start(
+            run,
+            self.clock.clone(),
+            gpu,
+        )?))
     }
 
     fn true_energy(&self, _from: Nanos, _to: Nanos) -> Option<Joules> {
@@ -91,7 +95,11 @@ impl Sense for Fake {
     }
 
     fn machine(&self) -> Machine {
-        Backend::Emulated.open(0).expect("always there").sense().machine()
+        Backend::Emulated
+            .open(0)
+            .expect("always there")
+            .sense()
+            .machine()
     }
 
     fn has_ticking_counter(&self) -> bool {
@@ -133,7 +141,9 @@ impl Control for Fake {
 
 fn controlled_run() -> Run {
     let axes = format!("{EMULATED_AXES}\nsm_clock_mhz = [990]\npower_cap_w = [300]");
-    plan(&plan_text("emulated", &axes, "")).runs().swap_remove(0)
+    plan(&plan_text("emulated", &axes, ""))
+        .runs()
+        .swap_remove(0)
 }
 
 /// The trace of a run and the settings that the device was given for it.
@@ -147,7 +157,11 @@ fn only_fault(trace: Result<Trace, DeviceError>) -> (Fault, Vec<Stage>, usize) {
     let mut trace = trace.expect("a fault is part of a trace");
     assert_eq!(trace.header.faults.len(), 1, "{:?}", trace.header.faults);
     let stages = trace.header.spans.iter().map(|span| span.stage).collect();
-    (trace.header.faults.swap_remove(0), stages, trace.samples.len())
+    (
+        trace.header.faults.swap_remove(0),
+        stages,
+        trace.samples.len(),
+    )
 }
 
 const SET_AND_GIVEN_BACK: [&str; 3] = ["clock 990 MHz", "cap 300 W", "release"];
@@ -155,13 +169,22 @@ const SET_AND_GIVEN_BACK: [&str; 3] = ["clock 990 MHz", "cap 300 W", "release"];
 #[test]
 fn a_counter_that_does_not_tick_is_a_fault_after_two_seconds() {
     let (trace, settings) = take(Manner::Frozen);
-    let last = trace.as_ref().expect("a trace").samples.last().expect("samples").at_ns;
+    let last = trace
+        .as_ref()
+        .expect("a trace")
+        .samples
+        .last()
+        .expect("samples")
+        .at_ns;
     let (fault, stages, _) = only_fault(trace);
     assert_eq!(fault.fault, RunFault::CounterFrozen);
     assert_eq!(stages, [Stage::IdleBefore, Stage::WarmUp]);
     // 0.3 s idle, 0.5 s loading, 0.2 s warm-up, 2 s of waiting.
     let waited = last.saturating_sub(Nanos::from_seconds(10.0));
-    assert!((Nanos::from_seconds(3.0)..Nanos::from_seconds(3.1)).contains(&waited), "{waited}");
+    assert!(
+        (Nanos::from_seconds(3.0)..Nanos::from_seconds(3.1)).contains(&waited),
+        "{waited}"
+    );
     assert_eq!(settings, SET_AND_GIVEN_BACK);
 }
 
@@ -171,7 +194,11 @@ fn a_device_that_is_lost_leaves_what_was_read_and_is_told_to_release() {
         let (trace, settings) = take(Manner::Lost(after));
         let (fault, _, samples) = only_fault(trace);
         assert_eq!(fault.fault, RunFault::DeviceLost);
-        assert!(fault.detail.contains("sample failed: GPU is lost"), "{}", fault.detail);
+        assert!(
+            fault.detail.contains("sample failed: GPU is lost"),
+            "{}",
+            fault.detail
+        );
         assert_eq!(samples, after);
         assert_eq!(settings, SET_AND_GIVEN_BACK);
     }
@@ -181,10 +208,17 @@ fn a_device_that_is_lost_leaves_what_was_read_and_is_told_to_release() {
 fn company_on_the_device_is_refused_before_anything_is_sampled() {
     let (fault, stages, samples) = only_fault(take(Manner::Shared(2)).0);
     assert_eq!(fault.fault, RunFault::ForeignProcess);
-    assert!(fault.detail.starts_with("2 processes used the device"), "{}", fault.detail);
+    assert!(
+        fault.detail.starts_with("2 processes used the device"),
+        "{}",
+        fault.detail
+    );
     assert_eq!((stages, samples), (vec![], 0));
     // Nobody else: the run goes on, to the counter that this device does not have.
-    assert_eq!(only_fault(take(Manner::Shared(0)).0).0.fault, RunFault::CounterFrozen);
+    assert_eq!(
+        only_fault(take(Manner::Shared(0)).0).0.fault,
+        RunFault::CounterFrozen
+    );
 }
 
 #[test]

@@ -41,12 +41,28 @@ fn a_command_without_marks_is_one_window_from_start_to_end() {
             Mark::Failed { .. } => ("failed", 0),
         })
         .collect();
-    assert_eq!(words, [("/bin/sh", 0), ("command", 0), ("end", 1), ("done", 1)]);
+    assert_eq!(
+        words,
+        [("/bin/sh", 0), ("command", 0), ("end", 1), ("done", 1)]
+    );
     let stages: Vec<Stage> = trace.header.spans.iter().map(|span| span.stage).collect();
-    assert_eq!(stages, [Stage::IdleBefore, Stage::Window, Stage::CoolDown, Stage::IdleAfter]);
+    assert_eq!(
+        stages,
+        [
+            Stage::IdleBefore,
+            Stage::Window,
+            Stage::CoolDown,
+            Stage::IdleAfter
+        ]
+    );
     assert!(trace.samples.is_sorted_by(|a, b| a.at_ns < b.at_ns));
     // Without a GPU its readings are absent with a reason, not zero.
-    assert!(trace.samples.iter().all(|sample| sample.energy_mj.is_none()));
+    assert!(
+        trace
+            .samples
+            .iter()
+            .all(|sample| sample.energy_mj.is_none())
+    );
     assert!(trace.header.machine.absent.contains_key("energy_mj"));
 }
 
@@ -54,13 +70,19 @@ fn a_command_without_marks_is_one_window_from_start_to_end() {
 fn the_worker_is_told_what_to_do_in_its_environment() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("request.json");
-    let run = shell_run(&format!("printf %s \"$JOULEBENCH_RUN\" > {}", file.display()), "none");
+    let run = shell_run(
+        &format!("printf %s \"$JOULEBENCH_RUN\" > {}", file.display()),
+        "none",
+    );
     assert_eq!(record(&run).header.faults, []);
     let text = fs_err::read_to_string(&file).expect("the worker wrote it");
     let request: RunRequest = serde_json::from_str(&text).expect("a request");
     assert_eq!(request.run_id, run.id.to_string());
     assert_eq!(request.point, run.point);
-    assert_eq!((request.weights_seed, request.input_seed), (run.weights_seed, run.input_seed));
+    assert_eq!(
+        (request.weights_seed, request.input_seed),
+        (run.weights_seed, run.input_seed)
+    );
 }
 
 #[test]
@@ -68,7 +90,10 @@ fn a_command_that_fails_is_a_crash_with_its_last_words() {
     let run = shell_run("echo first >&2; echo out of memory >&2; exit 3", "none");
     let fault = only_fault(record(&run));
     assert_eq!(fault.fault, RunFault::WorkerCrashed);
-    assert_eq!(fault.detail, "exit status: 3; stderr: first | out of memory");
+    assert_eq!(
+        fault.detail,
+        "exit status: 3; stderr: first | out of memory"
+    );
 }
 
 #[test]
@@ -96,18 +121,30 @@ fn a_worker_that_says_nothing_is_killed() {
 #[test]
 fn a_worker_that_stops_talking_inside_a_phase_is_killed() {
     let begin = r#"{"mark":"begin","at_ns":2,"phase":"decode"}"#;
-    let mut run = shell_run(&format!("echo '{READY}'; read go; echo '{begin}'; exec sleep 60"), "marks");
+    let mut run = shell_run(
+        &format!("echo '{READY}'; read go; echo '{begin}'; exec sleep 60"),
+        "marks",
+    );
     run.session.timeout_s = 1.0;
     let mut trace = record(&run);
     assert_eq!(trace.header.marks.len(), 2, "what it said is kept");
-    assert_eq!(trace.header.faults.swap_remove(0).fault, RunFault::WorkerTimeout);
+    assert_eq!(
+        trace.header.faults.swap_remove(0).fault,
+        RunFault::WorkerTimeout
+    );
 }
 
 #[test]
 fn garbage_is_quoted() {
     let fault = fault_of("echo loading weights; sleep 1");
     assert_eq!(fault.fault, RunFault::WorkerGarbage);
-    assert!(fault.detail.starts_with("the line 'loading weights' is no mark"), "{}", fault.detail);
+    assert!(
+        fault
+            .detail
+            .starts_with("the line 'loading weights' is no mark"),
+        "{}",
+        fault.detail
+    );
 }
 
 #[test]
@@ -153,7 +190,11 @@ fn a_program_that_does_not_exist_is_named() {
     run.engine.command = vec!["/no/such/worker".to_owned()];
     let fault = only_fault(record(&run));
     assert_eq!(fault.fault, RunFault::WorkerNotStarted);
-    assert!(fault.detail.contains("'/no/such/worker' cannot be started"), "{}", fault.detail);
+    assert!(
+        fault.detail.contains("'/no/such/worker' cannot be started"),
+        "{}",
+        fault.detail
+    );
 }
 
 /// What the worker left behind holds its pipes open; the harness must not wait for it.
@@ -162,6 +203,10 @@ fn a_process_left_behind_does_not_hold_the_harness_up() {
     let begin = monotonic_now();
     let fault = fault_of("sleep 40 & exit 7");
     assert_eq!(fault.fault, RunFault::WorkerCrashed);
-    assert!(fault.detail.starts_with("exit status: 7"), "{}", fault.detail);
+    assert!(
+        fault.detail.starts_with("exit status: 7"),
+        "{}",
+        fault.detail
+    );
     assert!(monotonic_now().saturating_sub(begin) < Nanos::from_seconds(20.0));
 }

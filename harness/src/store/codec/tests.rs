@@ -20,13 +20,18 @@ fn folder() -> TempDir {
 
 fn sample() -> impl Strategy<Value = Sample> {
     // Readings are what a driver gives: never negative but for the temperature, clocks in 32 bits.
-    let integers = prop::collection::vec(prop::option::of(0_i64..=u32::MAX.into()), SAMPLE_COLUMNS.len());
+    let integers = prop::collection::vec(
+        prop::option::of(0_i64..=u32::MAX.into()),
+        SAMPLE_COLUMNS.len(),
+    );
     let floats = prop::collection::vec(prop::option::of(0.0_f64..100.0), SAMPLE_COLUMNS.len());
     let temperature = prop::option::of(-50_i64..150);
     let stamp = 0_u64..1 << 62;
     (integers, floats, temperature, stamp).prop_map(|(integers, floats, temperature, at)| {
         let mut sample = Sample::default();
-        for (column, (integer, float)) in SAMPLE_COLUMNS.iter().zip(integers.into_iter().zip(floats)) {
+        for (column, (integer, float)) in
+            SAMPLE_COLUMNS.iter().zip(integers.into_iter().zip(floats))
+        {
             match column.access {
                 Access::Integer { set, .. } => set(&mut sample, integer),
                 Access::Float { set, .. } => set(&mut sample, float),
@@ -80,7 +85,10 @@ fn a_flipped_bit_never_gives_another_trace() {
             Err(other) => panic!("flip at byte {position}: {other}"),
         }
     }
-    assert!(noticed * 2 > flips, "{noticed} of {flips} flips were noticed");
+    assert!(
+        noticed * 2 > flips,
+        "{noticed} of {flips} flips were noticed"
+    );
 }
 
 #[test]
@@ -89,14 +97,19 @@ fn a_truncated_trace_is_refused_wherever_it_ends() {
     let bytes = trace_bytes(&emulated_trace()).expect("encodes");
     for length in (0..bytes.len()).step_by(13) {
         let error = read_back(&folder, &bytes[..length]).expect_err("truncated");
-        assert!(matches!(error, StoreError::Corrupt { .. }), "{length} bytes: {error}");
+        assert!(
+            matches!(error, StoreError::Corrupt { .. }),
+            "{length} bytes: {error}"
+        );
     }
 }
 
 /// Rewrites the metadata value of a key, lengths and all left as they are.
 fn with_text_replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes());
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from.as_bytes());
     let at = at.expect("the text is in the file");
     let mut changed = bytes.to_vec();
     changed[at..at + to.len()].copy_from_slice(to.as_bytes());
@@ -106,8 +119,14 @@ fn with_text_replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 #[test]
 fn an_edited_header_breaks_the_seal_and_says_what_to_do() {
     let bytes = trace_bytes(&emulated_trace()).expect("encodes");
-    let edited = with_text_replaced(&bytes, "\"provenance\":\"emulated\"", "\"provenance\":\"measured\"");
-    let error = read_back(&folder(), &edited).expect_err("relabelled").to_string();
+    let edited = with_text_replaced(
+        &bytes,
+        "\"provenance\":\"emulated\"",
+        "\"provenance\":\"measured\"",
+    );
+    let error = read_back(&folder(), &edited)
+        .expect_err("relabelled")
+        .to_string();
     assert!(
         error.ends_with(
             "trace.parquet: was altered: its seal does not match its content; restore it from a \
@@ -121,8 +140,13 @@ fn an_edited_header_breaks_the_seal_and_says_what_to_do() {
 fn another_parquet_file_is_no_trace() {
     let bytes = trace_bytes(&emulated_trace()).expect("encodes");
     let renamed = with_text_replaced(&bytes, VERSION_KEY, "joulebench.fOrmat");
-    let error = read_back(&folder(), &renamed).expect_err("no version").to_string();
-    assert!(error.contains("has no 'joulebench.format' in its metadata"), "{error}");
+    let error = read_back(&folder(), &renamed)
+        .expect_err("no version")
+        .to_string();
+    assert!(
+        error.contains("has no 'joulebench.format' in its metadata"),
+        "{error}"
+    );
 }
 
 #[test]
