@@ -214,10 +214,21 @@ fn folder_check(folder: &Path) -> Check {
     // end of a relative one is the current folder.
     let place = folder
         .ancestors()
-        .map(|part| if part.as_os_str().is_empty() { Path::new(".") } else { part })
+        .map(|part| {
+            if part.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                part
+            }
+        })
         .find(|part| part.exists());
     let Some(existing) = place.filter(|place| place.is_dir()) else {
-        return Check::not(name, State::Broken, "cannot be made", "choose another with --store");
+        return Check::not(
+            name,
+            State::Broken,
+            "cannot be made",
+            "choose another with --store",
+        );
     };
     if !takes_files(existing) {
         return Check::not(

@@ -60,6 +60,7 @@ reasons! {
         WorkerFailed => "worker_failed", "the worker itself reported a failure";
         DeviceLost => "device_lost", "the device stopped answering during the run";
         WorkMismatch => "work_mismatch", "the work that the worker claims is not the work that the point asks for";
+        WrongDevice => "wrong_device", "the worker computed elsewhere than on the measured device";
         NoWork => "no_work", "no phase of work ended inside the window";
         CounterBackwards => "counter_backwards", "the energy counter went backwards inside the window";
         CounterFrozen => "counter_frozen", "the energy counter did not tick inside the window";

@@ -7,6 +7,7 @@ mod work;
 
 use model::format::FORMAT_VERSION;
 use model::mark::Command;
+use model::plan::DeviceKind;
 use model::reason::RunFault;
 use model::run::{Protocol, Run};
 use model::trace::{Fault, Span, Stage, Trace, TraceHeader};
@@ -131,10 +132,27 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// A worker that fell back to the processor would leave the measured GPU idle.
+    fn refuse_elsewhere(&self) -> Result<(), Fault> {
+        match self.recorder.worker_device() {
+            Some(device) if self.run.session.device == DeviceKind::Nvml && device == "cpu" => {
+                Err(Fault {
+                    fault: RunFault::WrongDevice,
+                    detail: format!(
+                        "the worker says that it computes on '{device}', expected the GPU; see its \
+                         standard error, or set JOULEBENCH_DEVICE=cuda to make it fail at once"
+                    ),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn window_of_marks(&mut self) -> Result<Box<dyn Worker>, Fault> {
         let start = self.begin(Stage::WarmUp);
         let mut worker = self.launch()?;
         self.listen(worker.as_mut(), Recorder::worker_is_ready)?;
+        self.refuse_elsewhere()?;
         self.end(Stage::WarmUp, start);
 
         self.observer.stage(Stage::Window);

@@ -167,6 +167,14 @@ impl<'a> Recorder<'a> {
         self.ready
     }
 
+    /// Where the worker computes, once it is ready.
+    pub(super) fn worker_device(&self) -> Option<&str> {
+        self.marks.iter().find_map(|received| match &received.mark {
+            Mark::Ready { worker, .. } => Some(worker.device.as_str()),
+            _ => None,
+        })
+    }
+
     pub(super) const fn worker_is_done(&self) -> bool {
         self.done
     }

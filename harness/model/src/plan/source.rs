@@ -124,7 +124,7 @@ impl PlanSource {
                     key,
                     format!("{} values", values.len()),
                     format!(
-                        "no such axis on device '{}': this version changes settings of the emulated device only",
+                        "the axis to be left out: device '{}' is read-only in this version, only 'emulated' takes settings",
                         self.session.device
                     ),
                 ));

@@ -5,6 +5,7 @@ use model::provenance::Provenance;
 
 use super::super::*;
 use crate::clock::monotonic_now;
+use crate::device::Backend;
 use crate::fixture::{record, shell_run};
 
 const READY: &str = r#"{"mark":"ready","at_ns":1,"worker":{"name":"sh","engine":"sh","device":"cpu","weights":"none","output_phase":"decode","unit":"token"}}"#;
@@ -182,6 +183,24 @@ fn done_without_work_is_a_fault() {
     let done = r#"{"mark":"done","at_ns":2,"work":0,"digest":"","quality":{}}"#;
     let fault = fault_of(&format!("echo '{READY}'; read go; echo '{done}'"));
     assert_eq!(fault.fault, RunFault::NoWork);
+}
+
+/// The session is taken on the processor, but its run says that a GPU is measured.
+#[test]
+fn a_worker_on_the_processor_is_refused_where_a_gpu_is_measured() {
+    let mut run = shell_run(&format!("echo '{READY}'; read go"), "marks");
+    run.session.timeout_s = 2.0;
+    run.session.device = DeviceKind::Nvml;
+    let mut instrument = Backend::Cpu.open(0).expect("the processor is always there");
+    let trace =
+        super::super::record(instrument.as_mut(), &run, None, &mut ()).expect("nothing is set");
+    let fault = only_fault(trace);
+    assert_eq!(fault.fault, RunFault::WrongDevice);
+    assert!(
+        fault.detail.contains("computes on 'cpu'"),
+        "{}",
+        fault.detail
+    );
 }
 
 #[test]
