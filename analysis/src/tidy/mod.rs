@@ -1,11 +1,12 @@
 //! One trace in, one [`Row`] out. Pure: no file, no clock, nothing dropped.
 //!
 //! The window runs from the tick of the energy counter at which the worker was told to go to the
-//! first tick after its last iteration, so the counter's difference is exact. Between the last
-//! `end` mark and that closing tick the device has nothing to do: this *tail* is at most one
-//! counter period (0.1 s on an H200), and its energy, idle power times its length, is taken off.
-//! The baseline is idle without the worker's context, which draws less than idle with it; on a
-//! window of 8 s the difference stays below 0.1 % of the energy.
+//! first tick after it said `done`, so the counter's difference is exact. Between the last `end`
+//! mark and that closing tick the device has nothing to do: this *tail* lasts as long as the worker
+//! takes to say `done`, plus at most one counter period (0.1 s on an H200). Its energy, idle power
+//! times its length, is taken off. The baseline is idle without the worker's context, which draws
+//! some 30 W less than idle with it; over a tail of 0.15 s that leaves about 5 J, below 0.5 % of the
+//! smallest window so far.
 
 mod counter;
 mod sensor;
