@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use model::format::{FORMAT_VERSION, HEADER_KEY, SEAL_KEY, Seal, VERSION_KEY};
 use model::sample::{Access, SAMPLE_COLUMNS, Sample};
-use model::trace::{Trace, TraceHeader};
+use model::trace::{Stage, Trace, TraceHeader};
 use model::units::{Megahertz, Millijoules, Milliwatts, Nanos};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -60,7 +60,7 @@ pub(crate) fn recording(index: u64, samples: u64) -> Trace {
     let timeline = Timeline::of(samples);
     let mut noise = ChaCha8Rng::seed_from_u64(index);
     let (mut energy_uj, mut counter_mj) = (0, 0);
-    let samples = (0..samples)
+    let samples: Vec<Sample> = (0..samples)
         .map(|place| {
             let ms = place * PERIOD_MS;
             let busy = timeline.is_busy(ms);
@@ -73,9 +73,24 @@ pub(crate) fn recording(index: u64, samples: u64) -> Trace {
             sample(ms, power_mw, counter_mj, busy, noise.next_u32())
         })
         .collect();
-    Trace {
-        header: header(index, &timeline),
-        samples,
+    let mut header = header(index, &timeline);
+    align_window(&mut header, &samples);
+    Trace { header, samples }
+}
+
+/// The bounds of a window are the moments of the samples that showed its ticks.
+fn align_window(header: &mut TraceHeader, samples: &[Sample]) {
+    let moment = |planned: Nanos| {
+        let next = samples.partition_point(|sample| sample.at_ns < planned);
+        samples[next.min(samples.len() - 1)].at_ns
+    };
+    for span in header
+        .spans
+        .iter_mut()
+        .filter(|span| span.stage == Stage::Window)
+    {
+        span.begin_ns = moment(span.begin_ns);
+        span.end_ns = moment(span.end_ns);
     }
 }
 
