@@ -250,3 +250,40 @@ fn a_changed_dataset_is_named() {
         .expect_code(1)
         .expect_error(&["data/marks.parquet"]);
 }
+
+/// The README shows the table as it was printed; it must be what is printed now. The time differs
+/// from call to call and is left out.
+#[test]
+fn the_readme_shows_the_verdicts_that_are_printed() {
+    let out = tempfile::tempdir().unwrap();
+    let stage = |verb: &str| {
+        let mut command = joulebench([verb, "--root"]);
+        command.arg(repository::root()).arg("--out").arg(out.path());
+        Outcome::of(&mut command).expect_code(0)
+    };
+    stage("analyze");
+    let printed = verdict_rows(&stage("claims").stdout);
+    let readme = fs::read_to_string(repository::root().join("README.md")).unwrap();
+    assert!(printed.len() > 1, "no verdicts were printed");
+    assert_eq!(verdict_rows(&readme), printed);
+}
+
+/// Cells of the lines that begin with a claim's id, without the time.
+fn verdict_rows(text: &str) -> Vec<Vec<String>> {
+    let is_claim = |line: &&str| {
+        line.strip_prefix('C')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    text.lines()
+        .filter(is_claim)
+        .map(|line| {
+            let cells = line
+                .split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty());
+            let mut cells: Vec<String> = cells.map(str::to_owned).collect();
+            cells.remove(cells.len() - 2);
+            cells
+        })
+        .collect()
+}
