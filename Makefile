@@ -15,6 +15,7 @@ test: build needs-python ## Run every test that CI runs
 	cargo test --locked --workspace
 	$(JOULEBENCH) reproduce --no-live
 	tests/python/run.sh out/dataset
+	tests/clients/run.sh
 
 bench: build needs-python ## Time reading, tidying and estimating; writes the table of docs/performance.md
 	tests/python/bench.sh
@@ -33,7 +34,7 @@ clean: ## Remove everything that was built or derived
 # twice between running and testing.
 build: needs
 	@[ -x $(JOULEBENCH) ] || echo "compiling: about 20 minutes on two cores the first time, seconds later"
-	@cargo build --locked --workspace --bins
+	@cargo build --locked --workspace
 
 needs:
 	@command -v cargo >/dev/null || { \

@@ -19,6 +19,7 @@
 pub mod checksum;
 pub mod claim;
 pub mod dataset;
+pub mod emulated;
 pub mod error;
 pub mod estimate;
 pub mod figure;

@@ -95,6 +95,7 @@ fn run(point: Point, block: u32) -> Run {
         session: SessionSettings {
             device: DeviceKind::Emulated,
             device_index: 0,
+            board: None,
             sample_period_ms: 10,
             idle_s: 2.0,
             warmup_s: 1.0,

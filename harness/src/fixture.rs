@@ -6,7 +6,7 @@ use model::plan::Plan;
 use model::run::Run;
 use model::trace::Trace;
 
-use crate::device::Backend;
+use crate::device::{Backend, DEFAULT_BOARD, board};
 use crate::{plan_file, session};
 
 /// A short plan on a device with more axes or tables, for example `[engines.x]`.
@@ -35,8 +35,12 @@ timeout_s = 20.0
 }
 
 /// Axes of the emulated worker, two points.
-pub(crate) const EMULATED_AXES: &str =
-    "batch = [1, 8]\nprompt_tokens = [512]\ndecode_tokens = [16]";
+pub(crate) const EMULATED_AXES: &str = "model = [\"llama-7b\"]\nprecision = [\"bf16\"]\nbatch = [1, 8]\nprompt_tokens = [512]\ndecode_tokens = [16]";
+
+/// The board that plans emulate where they name none.
+pub(crate) fn emulated() -> Backend {
+    Backend::Emulated(board(DEFAULT_BOARD).expect("the default board is compiled in"))
+}
 
 pub(crate) fn plan(text: &str) -> Plan {
     plan_file::parse(Path::new("fixture.toml"), text).expect("a good plan")
@@ -59,8 +63,8 @@ pub(crate) fn shell_run(script: &str, protocol: &str) -> Run {
 
 /// Takes a run on the device that it asks for.
 pub(crate) fn record(run: &Run) -> Trace {
-    let backend = Backend::load(run.session.device).expect("needs no hardware");
-    let mut instrument = backend.open(0).expect("the first device");
+    let backend = Backend::load(&run.session).expect("needs no hardware");
+    let mut instrument = backend.open_for(run).expect("the first device");
     session::record(instrument.as_mut(), run, None, &mut ()).expect("accepted settings")
 }
 

@@ -198,6 +198,7 @@ fn a_number_without_a_key_fails_and_names_key_and_sentence() {
     ))
     .with("paper/theme/results.typ", &read("results.typ"))
     .with("paper/theme/page.typ", &read("page.typ"))
+    .with("out/emulated/numbers.json", "{\"numbers\": {}}")
     .with("out/numbers.json", "{\"numbers\": {\"known\": {\"text\": \"3.5\"}}}");
     let error = project.error();
     assert!(

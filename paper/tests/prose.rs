@@ -9,9 +9,11 @@ use std::path::Path;
 use typst_syntax::{LinkedNode, Source, SyntaxKind};
 
 /// Sections that state results.
-const GUARDED: [&str; 3] = [
+const GUARDED: [&str; 5] = [
     "sections/abstract.typ",
     "sections/results.typ",
+    "sections/emulator.typ",
+    "sections/residuals.typ",
     "sections/claims.typ",
 ];
 

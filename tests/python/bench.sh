@@ -27,4 +27,6 @@ for repeat in 1 2 3; do
 done
 "$venv/bin/python" "$here/bench_table.py" "$results"
 
-cargo bench --locked --workspace --profile dev --bench reading --bench tidying --bench estimating
+cargo bench --locked --workspace --profile dev --bench reading --bench tidying --bench estimating \
+    --bench simulate --bench call
+"$venv/bin/python" "$here/emulated_sweep.py" "$root/target/debug/joulebench" "$root/artifacts/plans"

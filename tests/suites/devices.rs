@@ -105,7 +105,7 @@ fn a_device_beyond_the_last_is_refused() {
         fs::read_to_string(tests::repository::root().join("artifacts/plans/emulated-demo.toml"));
     let plan = plan.unwrap().replace(
         "device = \"emulated\"",
-        "device = \"emulated\"\ndevice_index = 3",
+        "device = \"emulated\"\ndevice_index = 30",
     );
     let file = folder.path().join("plan.toml");
     fs::write(&file, plan).unwrap();
@@ -117,7 +117,7 @@ fn a_device_beyond_the_last_is_refused() {
     ];
     Outcome::of(&mut joulebench(words))
         .expect_code(3)
-        .expect_error(&["device_index = 3", "below 1"]);
+        .expect_error(&["device_index = 30", "below 16"]);
 }
 
 fn checks(doctor: &mut Command) -> Vec<Value> {

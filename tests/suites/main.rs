@@ -8,6 +8,7 @@
 
 mod arrows;
 mod devices;
+mod emulate;
 mod folders;
 mod kill;
 mod plan;

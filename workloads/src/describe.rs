@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use model::cost::number_format::NumberFormat;
 use serde::Serialize;
 
 use crate::Error;
@@ -36,18 +37,20 @@ impl Description {
         let Some(config) = Config::named(model) else {
             return Err(Error::Request(format!(
                 "model '{model}' is unknown, expected one of {}",
-                model::workload::MODELS.join(", ")
+                Config::NAMES.join(", ")
             )));
         };
-        let bytes = precision(precision_name)?.size_in_bytes() as u64;
+        precision(precision_name)?;
+        let format = NumberFormat::of(precision_name, "none")
+            .map_err(|error| Error::Request(error.to_string()))?;
         Ok(Self {
             model: model.to_owned(),
             parameters: config.parameters(),
             precision: precision_name.to_owned(),
             extent,
             phases: vec![
-                cost::prefill(&config, extent, bytes),
-                cost::decode(&config, extent, bytes),
+                cost::prefill(&config, extent, format),
+                cost::decode(&config, extent, format),
             ],
             config,
         })

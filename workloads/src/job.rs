@@ -51,6 +51,12 @@ impl Job {
                 )));
             }
         }
+        if request.point.get(Axis::Phase).is_some() {
+            return Err(Error::Request(
+                "axis 'phase' is set, this worker runs whole iterations; remove it from [axes] of the plan"
+                    .to_owned(),
+            ));
+        }
         if request.point.get(Axis::Quantisation).is_some() {
             let format = request.text(Axis::Quantisation).map_err(Error::Request)?;
             if format != "none" {
@@ -86,10 +92,13 @@ impl Job {
     }
 }
 
+/// Number formats that this worker computes in; plans accept more.
+const PRECISIONS: [&str; 3] = ["f32", "f16", "bf16"];
+
 /// The number format of this name.
 ///
 /// # Errors
-/// The name is not one of those that plans accept.
+/// The name is not one of those that this worker computes in.
 pub fn precision(name: &str) -> Result<DType, Error> {
     match name {
         "f32" => Ok(DType::F32),
@@ -97,7 +106,7 @@ pub fn precision(name: &str) -> Result<DType, Error> {
         "bf16" => Ok(DType::BF16),
         other => Err(Error::Request(format!(
             "axis 'precision' has the value '{other}', this worker supports: {}",
-            model::workload::PRECISIONS.join(", ")
+            PRECISIONS.join(", ")
         ))),
     }
 }
@@ -182,6 +191,10 @@ mod tests {
             (
                 refusal(with(Axis::Quantisation, AxisValue::Text("q8_0".into()))),
                 "supports: none",
+            ),
+            (
+                refusal(with(Axis::Phase, AxisValue::Text("decode".into()))),
+                "runs whole iterations",
             ),
             (
                 refusal(with(Axis::Steps, AxisValue::Integer(4))),

@@ -10,10 +10,12 @@ use crate::read::{Campaign, CampaignFile};
 use crate::row::Row;
 use crate::tidy::tidy;
 
+use super::column::Filled;
+use super::emulated_content::Sorted;
 use super::parquet_file::TableWriter;
 use super::{
-    Counts, DatasetSummary, Error, Table, card, checksums, croissant, dictionary, machines, marks,
-    runs, samples,
+    Counts, DatasetSummary, EmulatedContent, Error, Table, card, checksums, croissant, dictionary,
+    emulated_runs, emulator_residuals, machines, marks, runs, samples, tool_readings,
 };
 
 /// Name of the dataset's folder in the output folder.
@@ -27,7 +29,8 @@ const REPLACED: &str = "dataset.old.tmp";
 const LICENCE_FILE: &str = "LICENSE";
 const LICENCE: &str = include_str!("../../../artifacts/dataset/LICENSE.txt");
 
-/// Builds `out/dataset` from the sealed runs of campaign folders and their rows.
+/// Builds `out/dataset` from the sealed runs of campaign folders and their rows, and from the
+/// results of emulated boards, which lie in tables of their own.
 ///
 /// Traces are read one after another, so memory is bounded by the largest run. The bytes depend on
 /// the traces and the rows alone. An older dataset is replaced only when the new one is complete.
@@ -35,13 +38,19 @@ const LICENCE: &str = include_str!("../../../artifacts/dataset/LICENSE.txt");
 ///
 /// # Errors
 /// [`Error::NotADataset`] where something else lies at `out/dataset`, [`Error::NoRuns`],
-/// [`Error::DuplicateRun`] and [`Error::RowsAndTracesDiffer`] before anything is written;
+/// [`Error::DuplicateRun`], [`Error::RowsAndTracesDiffer`], [`Error::NotEmulated`],
+/// [`Error::DuplicateKey`] and [`Error::RunInTwoTables`] before anything is written;
 /// [`Error::Analysis`] for a trace that cannot be trusted, and errors of writing, which leave an
 /// older dataset as it was.
-pub fn build(raw_dirs: &[PathBuf], rows: &[Row], out: &Path) -> Result<DatasetSummary, Error> {
+pub fn build(
+    raw_dirs: &[PathBuf],
+    rows: &[Row],
+    emulated: &EmulatedContent<'_>,
+    out: &Path,
+) -> Result<DatasetSummary, Error> {
     let traces = sealed_traces(raw_dirs)?;
     let rows = rows_by_run(&traces, rows)?;
-    publish(&traces, out, |trace| {
+    publish(&traces, emulated, out, |trace| {
         rows[trace.header.run.id.as_str()].clone()
     })
 }
@@ -50,16 +59,22 @@ pub fn build(raw_dirs: &[PathBuf], rows: &[Row], out: &Path) -> Result<DatasetSu
 ///
 /// # Errors
 /// Those of [`build()`].
-pub fn build_from_traces(raw_dirs: &[PathBuf], out: &Path) -> Result<DatasetSummary, Error> {
-    publish(&sealed_traces(raw_dirs)?, out, tidy)
+pub fn build_from_traces(
+    raw_dirs: &[PathBuf],
+    emulated: &EmulatedContent<'_>,
+    out: &Path,
+) -> Result<DatasetSummary, Error> {
+    publish(&sealed_traces(raw_dirs)?, emulated, out, tidy)
 }
 
 /// Builds beside the target and puts the result in its place.
 fn publish(
     traces: &Traces,
+    emulated: &EmulatedContent<'_>,
     out: &Path,
     row_of: impl Fn(&Trace) -> Row,
 ) -> Result<DatasetSummary, Error> {
+    let emulated = emulated_beside(traces, emulated)?;
     let target = out.join(FOLDER);
     if target.exists() && !target.join(CHECKSUM_FILE).is_file() {
         return Err(Error::NotADataset {
@@ -70,7 +85,7 @@ fn publish(
     let building = out.join(BUILDING);
     remove(&building)?;
     fs_err::create_dir_all(building.join("data"))?;
-    let outcome = write(traces, &building, row_of).and_then(|counts| {
+    let outcome = write(traces, &emulated, &building, row_of).and_then(|counts| {
         replace(&building, &target, &out.join(REPLACED))?;
         Ok(DatasetSummary {
             path: target,
@@ -148,8 +163,30 @@ fn rows_by_run<'a>(traces: &Traces, rows: &'a [Row]) -> Result<BTreeMap<&'a str,
     Ok(rows)
 }
 
+/// The emulated content, none of which may be among the traces too.
+fn emulated_beside<'a>(
+    traces: &Traces,
+    emulated: &EmulatedContent<'a>,
+) -> Result<Sorted<'a>, Error> {
+    let emulated = emulated.sorted()?;
+    for row in &emulated.runs {
+        if let Some(sealed) = traces.get(&row.run_id) {
+            return Err(Error::RunInTwoTables {
+                run_id: row.run_id.clone(),
+                trace: sealed.file.path.clone(),
+            });
+        }
+    }
+    Ok(emulated)
+}
+
 /// Writes every file of the dataset into an empty folder.
-fn write(traces: &Traces, root: &Path, row_of: impl Fn(&Trace) -> Row) -> Result<Counts, Error> {
+fn write(
+    traces: &Traces,
+    emulated: &Sorted<'_>,
+    root: &Path,
+    row_of: impl Fn(&Trace) -> Row,
+) -> Result<Counts, Error> {
     let mut run_table = TableWriter::create(root, Table::Runs)?;
     let mut sample_table = TableWriter::create(root, Table::Samples)?;
     let mut mark_table = TableWriter::create(root, Table::Marks)?;
@@ -164,12 +201,30 @@ fn write(traces: &Traces, root: &Path, row_of: impl Fn(&Trace) -> Row) -> Result
         run_table.append(runs::columns(&[&row_of(&trace)]))?;
         content.add(&trace.header);
     }
+    for row in &emulated.runs {
+        content.add_emulated(row);
+    }
 
     let counts = Counts {
         runs: run_table.finish()?,
         samples: sample_table.finish()?,
         marks: mark_table.finish()?,
         machines: machine_table.finish()?,
+        emulated_runs: write_table(
+            root,
+            Table::EmulatedRuns,
+            emulated_runs::columns(&emulated.runs),
+        )?,
+        emulator_residuals: write_table(
+            root,
+            Table::EmulatorResiduals,
+            emulator_residuals::columns(&emulated.residuals),
+        )?,
+        tool_readings: write_table(
+            root,
+            Table::ToolReadings,
+            tool_readings::columns(&emulated.readings),
+        )?,
     };
     fs_err::write(root.join(dictionary::FILE), dictionary::to_csv())?;
     fs_err::write(root.join(LICENCE_FILE), LICENCE)?;
@@ -178,6 +233,13 @@ fn write(traces: &Traces, root: &Path, row_of: impl Fn(&Trace) -> Row) -> Result
     fs_err::write(root.join(croissant::FILE), croissant::to_json(&hashed))?;
     checksums::seal(root)?;
     Ok(counts)
+}
+
+/// Writes a table that is in memory as a whole, and gives the number of its rows.
+fn write_table(root: &Path, table: Table, filled: Vec<Filled>) -> Result<u64, Error> {
+    let mut writer = TableWriter::create(root, table)?;
+    writer.append(filled)?;
+    writer.finish()
 }
 
 /// Puts a complete dataset in the place of an older one.

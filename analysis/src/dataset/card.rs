@@ -7,9 +7,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use model::axis::{Axis, AxisValue};
+use model::point::Point;
+use model::provenance::Provenance;
 use model::trace::TraceHeader;
 
 use super::{Counts, DATASET_VERSION, Error, REPOSITORY, Table, dictionary};
+use crate::row::Row;
 
 /// Name of the file inside the dataset.
 pub(super) const FILE: &str = "README.md";
@@ -30,8 +33,8 @@ pub(super) const HEADINGS: [&str; 7] = [
 /// What the card says of the campaigns, gathered while their traces pass by.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Runs by sweep, provenance and device.
-    sweeps: BTreeMap<(String, &'static str, String), u64>,
+    /// Runs by table, sweep, provenance and device.
+    sweeps: BTreeMap<(Table, String, &'static str, String), u64>,
     /// The values of each axis over all runs.
     axes: BTreeMap<Axis, BTreeSet<AxisValue>>,
 }
@@ -39,13 +42,30 @@ pub(super) struct Content {
 impl Content {
     /// Takes note of a run.
     pub(super) fn add(&mut self, header: &TraceHeader) {
-        let sweep = header.run.sweep.clone();
-        let device = header.machine.device.name.clone();
-        *self
-            .sweeps
-            .entry((sweep, header.provenance.name(), device))
-            .or_default() += 1;
-        for (axis, value) in header.run.point.iter() {
+        let device = &header.machine.device.name;
+        let provenance = header.provenance;
+        self.count(Table::Runs, &header.run.sweep, provenance, device);
+        self.add_point(&header.run.point);
+    }
+
+    /// Takes note of a run that is in the table of emulated runs.
+    pub(super) fn add_emulated(&mut self, row: &Row) {
+        self.count(Table::EmulatedRuns, &row.sweep, row.provenance, &row.device);
+        self.add_point(&row.point);
+    }
+
+    fn count(&mut self, table: Table, sweep: &str, provenance: Provenance, device: &str) {
+        let key = (
+            table,
+            sweep.to_owned(),
+            provenance.name(),
+            device.to_owned(),
+        );
+        *self.sweeps.entry(key).or_default() += 1;
+    }
+
+    fn add_point(&mut self, point: &Point) {
+        for (axis, value) in point.iter() {
             self.axes.entry(axis).or_default().insert(value.clone());
         }
     }
@@ -54,11 +74,13 @@ impl Content {
         let lines = self
             .sweeps
             .iter()
-            .map(|((sweep, provenance, device), runs)| {
+            .map(|((table, sweep, provenance, device), runs)| {
                 format!(
-                    "| {} | {provenance} | {} | {runs} |",
+                    "| {} | {provenance} | {} | {} | `{}` |",
                     cell(sweep),
-                    cell(device)
+                    cell(device),
+                    grouped(*runs),
+                    table.name()
                 )
             });
         lines.collect::<Vec<_>>().join("\n")
@@ -67,8 +89,7 @@ impl Content {
     fn axis_lines(&self) -> String {
         let mut text = "| axis | unit | values | meaning |\n|---|---|---|---|".to_owned();
         for (axis, values) in &self.axes {
-            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-            let (values, unit, about) = (values.join(", "), axis.unit(), axis.description());
+            let (values, unit, about) = (listed(values), axis.unit(), axis.description());
             write!(
                 text,
                 "\n| `{axis}` | {unit} | {} | {about} |",
@@ -78,6 +99,19 @@ impl Content {
         }
         text
     }
+}
+
+/// Values of an axis that are all named; more are given by their ends.
+const NAMED_VALUES: usize = 16;
+
+fn listed(values: &BTreeSet<AxisValue>) -> String {
+    if let (Some(first), Some(last)) = (values.first(), values.last())
+        && values.len() > NAMED_VALUES
+    {
+        return format!("{first} to {last}, {} values", values.len());
+    }
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    values.join(", ")
 }
 
 /// The card.
@@ -97,6 +131,9 @@ pub(super) fn to_markdown(content: &Content, counts: &Counts) -> String {
         .replace("{{runs}}", &grouped(counts.runs))
         .replace("{{samples}}", &grouped(counts.samples))
         .replace("{{marks}}", &grouped(counts.marks))
+        .replace("{{emulated_runs}}", &grouped(counts.emulated_runs))
+        .replace("{{residuals}}", &grouped(counts.emulator_residuals))
+        .replace("{{readings}}", &grouped(counts.tool_readings))
         .replace("{{tables}}", &tables.join("\n"))
         .replace("{{sweeps}}", &content.sweep_lines())
         .replace("{{axes}}", &content.axis_lines())

@@ -52,6 +52,40 @@ pub enum Error {
         /// Where it should be too.
         absent: &'static str,
     },
+    /// A row of emulated results is not emulated.
+    #[error(
+        "{table}: {row} has provenance '{provenance}', expected 'emulated'; this table holds emulated results only, pass the traces of measured runs as raw folders"
+    )]
+    NotEmulated {
+        /// The table.
+        table: &'static str,
+        /// What names the row.
+        row: String,
+        /// What it says of its origin.
+        provenance: String,
+    },
+    /// Two rows of emulated results have the same key.
+    #[error(
+        "{table}: two rows have {columns} = {values}, expected one; remove the double where the rows come from"
+    )]
+    DuplicateKey {
+        /// The table.
+        table: &'static str,
+        /// The columns of its key.
+        columns: String,
+        /// Their values.
+        values: String,
+    },
+    /// A run is among the raw traces and among the emulated runs.
+    #[error(
+        "run {run_id} lies in {} and is an emulated run too; leave the folders of emulated sweeps out of the raw folders", trace.display()
+    )]
+    RunInTwoTables {
+        /// The run.
+        run_id: String,
+        /// Its trace among the raw traces.
+        trace: PathBuf,
+    },
     /// No run at all.
     #[error(
         "no sealed run in {folders}; run a sweep first, or name a folder that holds RUNID.parquet files"

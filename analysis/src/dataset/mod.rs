@@ -1,7 +1,7 @@
-//! The public dataset: four Parquet tables with their units, a card, a dictionary, Croissant,
-//! checksums.
+//! The public dataset: Parquet tables with their units, a card, a dictionary, Croissant, checksums.
+//! Four tables hold runs with their traces, three the results of emulated boards.
 //!
-//! [`build()`] makes it from raw traces and rows, [`verify()`] checks one. A [`Table`] knows its
+//! [`build()`] makes it from raw traces, rows and [`EmulatedContent`], [`verify()`] checks one. A [`Table`] knows its
 //! columns; everything that describes a column (Arrow fields, file metadata, dictionary, card,
 //! Croissant) is derived from them.
 
@@ -11,6 +11,9 @@ mod checksums;
 mod column;
 mod croissant;
 mod dictionary;
+mod emulated_content;
+mod emulated_runs;
+mod emulator_residuals;
 mod error;
 mod machines;
 mod marks;
@@ -18,7 +21,9 @@ mod parquet_file;
 mod runs;
 mod samples;
 mod table;
+mod tool_readings;
 mod verify;
+mod verify_emulated;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +34,7 @@ use serde::Serialize;
 
 pub use build::{build, build_from_traces};
 pub use column::{Column, Kind};
+pub use emulated_content::EmulatedContent;
 pub use error::Error;
 pub use table::Table;
 pub use verify::verify;
@@ -38,9 +44,10 @@ pub use verify::verify;
 ///
 /// Changelog
 /// - 0.1.0: first.
-pub const DATASET_VERSION: &str = "0.1.0";
+/// - 0.2.0: the tables `emulated_runs`, `emulator_residuals` and `tool_readings`.
+pub const DATASET_VERSION: &str = "0.2.0";
 /// Day of the version, fixed so that building it again gives the same bytes.
-const DATASET_DATE: &str = "2026-11-22";
+const DATASET_DATE: &str = "2026-11-24";
 /// Where the project lives.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 const _: () = assert!(
@@ -68,6 +75,12 @@ pub struct Counts {
     pub marks: u64,
     /// Rows of the machines table.
     pub machines: u64,
+    /// Rows of the table of emulated runs.
+    pub emulated_runs: u64,
+    /// Rows of the table of residuals.
+    pub emulator_residuals: u64,
+    /// Rows of the table of tool readings.
+    pub tool_readings: u64,
 }
 
 impl Counts {
@@ -78,6 +91,9 @@ impl Counts {
             Table::Samples => self.samples,
             Table::Marks => self.marks,
             Table::Machines => self.machines,
+            Table::EmulatedRuns => self.emulated_runs,
+            Table::EmulatorResiduals => self.emulator_residuals,
+            Table::ToolReadings => self.tool_readings,
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The four tables of the dataset and what identifies a row of each.
+//! The tables of the dataset and what identifies a row of each.
 
 use super::column::{Column, Filled};
-use super::{machines, marks, runs, samples};
+use super::{emulated_runs, emulator_residuals, machines, marks, runs, samples, tool_readings};
 
 /// A table of the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,11 +14,25 @@ pub enum Table {
     Marks,
     /// One row per run: what it was measured on.
     Machines,
+    /// One row per run of a sweep on an emulated board.
+    EmulatedRuns,
+    /// One row per number of silicon that an emulated board is compared with.
+    EmulatorResiduals,
+    /// One row per reading of a common tool on a known load.
+    ToolReadings,
 }
 
 impl Table {
     /// Every table, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::Runs, Self::Samples, Self::Marks, Self::Machines];
+    pub const ALL: [Self; 7] = [
+        Self::Runs,
+        Self::Samples,
+        Self::Marks,
+        Self::Machines,
+        Self::EmulatedRuns,
+        Self::EmulatorResiduals,
+        Self::ToolReadings,
+    ];
 
     /// The name in file names, configurations and record sets.
     pub const fn name(self) -> &'static str {
@@ -27,6 +41,9 @@ impl Table {
             Self::Samples => "samples",
             Self::Marks => "marks",
             Self::Machines => "machines",
+            Self::EmulatedRuns => "emulated_runs",
+            Self::EmulatorResiduals => "emulator_residuals",
+            Self::ToolReadings => "tool_readings",
         }
     }
 
@@ -37,6 +54,9 @@ impl Table {
             Self::Samples => "data/samples.parquet",
             Self::Marks => "data/marks.parquet",
             Self::Machines => "data/machines.parquet",
+            Self::EmulatedRuns => "data/emulated_runs.parquet",
+            Self::EmulatorResiduals => "data/emulator_residuals.parquet",
+            Self::ToolReadings => "data/tool_readings.parquet",
         }
     }
 
@@ -55,14 +75,25 @@ impl Table {
             Self::Machines => {
                 "One row per run: the machine, the device with its limits and absent sensors, the command and its seeds."
             }
+            Self::EmulatedRuns => {
+                "One row per run of a sweep on an emulated board, with the columns of runs and the phase; the traces are not in the dataset, `joulebench reproduce` makes them again."
+            }
+            Self::EmulatorResiduals => {
+                "One row per number recorded on silicon, beside what the emulated board makes of it and the error that is allowed."
+            }
+            Self::ToolReadings => {
+                "One row per tool, method, emulated board and load: the energy that the tool reports beside the true one."
+            }
         }
     }
 
     /// The columns that together name a row; the table is sorted by them, in this order.
     pub const fn key(self) -> &'static [&'static str] {
         match self {
-            Self::Runs | Self::Machines => &["run_id"],
+            Self::Runs | Self::Machines | Self::EmulatedRuns => &["run_id"],
             Self::Samples | Self::Marks => &["run_id", "sequence"],
+            Self::EmulatorResiduals => &["board", "row", "quantity"],
+            Self::ToolReadings => &["client", "method", "board", "load"],
         }
     }
 
@@ -73,6 +104,9 @@ impl Table {
             Self::Samples => samples::columns(&[]),
             Self::Marks => marks::columns(&[]),
             Self::Machines => machines::columns(&[]),
+            Self::EmulatedRuns => emulated_runs::columns(&[]),
+            Self::EmulatorResiduals => emulator_residuals::columns(&[]),
+            Self::ToolReadings => tool_readings::columns(&[]),
         };
         empty
             .into_iter()
@@ -128,6 +162,9 @@ mod tests {
                 "MHz" => "_mhz",
                 "MiBy" => "_mib",
                 "W" => "_w",
+                "J" => "_j",
+                "%" => "_pct",
+                "s" => "_s",
                 "ms" => "_ms",
                 _ => continue,
             };

@@ -4,10 +4,20 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{DatasetSummary, Error, Table, build, build_from_traces, verify};
+use super::emulated_content::tests::Emulated;
+use super::parquet_file::TableWriter;
+use super::{DatasetSummary, EmulatedContent, Error, Table, build, build_from_traces, verify};
+use crate::emulated::tool::ToolReading;
 use crate::row::Row;
 use crate::synthetic::{Load, llama_point, trace, write_trace};
 use crate::tidy::tidy;
+
+/// No results of emulated boards.
+const NONE: EmulatedContent<'_> = EmulatedContent {
+    runs: &[],
+    residuals: &[],
+    readings: &[],
+};
 
 /// A campaign of four runs below a folder, and the rows of its runs.
 fn campaign(folder: &Path) -> (PathBuf, Vec<Row>) {
@@ -30,7 +40,8 @@ fn campaign(folder: &Path) -> (PathBuf, Vec<Row>) {
 fn dataset() -> (TempDir, DatasetSummary) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, rows) = campaign(folder.path());
-    let summary = build(&[raw], &rows, folder.path()).expect("good traces");
+    let emulated = Emulated::new();
+    let summary = build(&[raw], &rows, &emulated.content(), folder.path()).expect("good traces");
     (folder, summary)
 }
 
@@ -58,6 +69,9 @@ fn what_is_built_passes_and_counts_every_row() {
     assert_eq!(checked.counts, summary.counts);
     assert_eq!((checked.counts.runs, checked.counts.machines), (4, 4));
     assert_eq!(checked.counts.marks, 4 * 6);
+    assert_eq!(checked.counts.emulated_runs, 6);
+    assert_eq!(checked.counts.emulator_residuals, 2);
+    assert_eq!(checked.counts.tool_readings, 3);
     let trace = trace(llama_point("candle", 1, 512), 0, Load::PLAIN);
     assert_eq!(checked.counts.samples, 4 * trace.samples.len() as u64);
     assert_eq!(checked.files, files_below(&summary.path).len());
@@ -70,7 +84,11 @@ fn the_bytes_depend_on_the_data_alone() {
     let (raw, mut rows) = campaign(second.path());
     rows.reverse();
     let out = second.path().join("deeper/out");
-    let two = build(&[raw], &rows, &out).expect("good traces");
+    let mut emulated = Emulated::new();
+    emulated.runs.reverse();
+    emulated.residuals.reverse();
+    emulated.readings.reverse();
+    let two = build(&[raw], &rows, &emulated.content(), &out).expect("good traces");
     let (files, others) = (files_below(&one.path), files_below(&two.path));
     assert_eq!(files.len(), others.len());
     for (file, other) in files.iter().zip(&others) {
@@ -84,7 +102,9 @@ fn the_bytes_depend_on_the_data_alone() {
 fn rows_from_the_traces_give_the_same_dataset() {
     let (folder, one) = dataset();
     let other = tempfile::tempdir().expect("a temporary folder");
-    let two = build_from_traces(&[folder.path().join("raw")], other.path()).expect("good traces");
+    let emulated = Emulated::new();
+    let raw = [folder.path().join("raw")];
+    let two = build_from_traces(&raw, &emulated.content(), other.path()).expect("good traces");
     let sums = [one.path, two.path]
         .map(|path| fs_err::read_to_string(path.join("SHA256SUMS")).expect("a list"));
     assert_eq!(sums[0], sums[1]);
@@ -176,14 +196,86 @@ fn rows_that_are_not_those_of_the_traces_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, mut rows) = campaign(folder.path());
     let lost = rows.pop().expect("four rows");
-    let error =
-        build(std::slice::from_ref(&raw), &rows, folder.path()).expect_err("a row is missing");
+    let error = build(std::slice::from_ref(&raw), &rows, &NONE, folder.path())
+        .expect_err("a row is missing");
     assert!(error.to_string().contains(&lost.run_id), "{error}");
     rows.push(lost);
     let twice =
-        build(&[raw.clone(), raw], &rows, folder.path()).expect_err("the same folder twice");
+        build(&[raw.clone(), raw], &rows, &NONE, folder.path()).expect_err("the same folder twice");
     assert!(matches!(twice, Error::DuplicateRun { .. }), "{twice}");
     assert!(!folder.path().join("dataset").exists());
+}
+
+#[test]
+fn without_emulated_results_their_tables_are_empty_and_pass() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (raw, rows) = campaign(folder.path());
+    let summary = build(&[raw], &rows, &NONE, folder.path()).expect("good traces");
+    let counts = verify(&summary.path).expect("a fresh dataset").counts;
+    assert_eq!(counts, summary.counts);
+    let emulated = [
+        Table::EmulatedRuns,
+        Table::EmulatorResiduals,
+        Table::ToolReadings,
+    ];
+    assert_eq!(emulated.map(|table| counts.rows(table)), [0; 3]);
+}
+
+#[test]
+fn a_run_is_never_in_runs_and_in_emulated_runs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (raw, rows) = campaign(folder.path());
+    let emulated = EmulatedContent {
+        runs: &rows[..1],
+        ..NONE
+    };
+    let error =
+        build(&[raw], &rows, &emulated, folder.path()).expect_err("the same run in both tables");
+    assert!(matches!(error, Error::RunInTwoTables { .. }), "{error}");
+    assert!(error.to_string().contains(&rows[0].run_id), "{error}");
+    assert!(!folder.path().join("dataset").exists());
+}
+
+/// Writes another table of tool readings and its checksum, so that only its rows give it away.
+fn with_readings(change: impl Fn(&mut Vec<ToolReading>)) -> String {
+    let (_folder, summary) = dataset();
+    let mut readings = Emulated::new().readings;
+    change(&mut readings);
+    let readings: Vec<&ToolReading> = readings.iter().collect();
+    let mut writer = TableWriter::create(&summary.path, Table::ToolReadings).expect("a folder");
+    writer
+        .append(super::tool_readings::columns(&readings))
+        .expect("complete rows");
+    writer.finish().expect("a writable file");
+    super::checksums::seal(&summary.path).expect("readable files");
+    verify(&summary.path)
+        .expect_err("the rows are wrong")
+        .to_string()
+}
+
+#[test]
+fn emulated_tables_with_other_rows_are_refused() {
+    let measured = with_readings(|rows| rows[0].provenance = "measured".to_owned());
+    assert!(measured.contains("tool_readings.parquet"), "{measured}");
+    assert!(
+        measured.contains("'measured', expected 'emulated'"),
+        "{measured}"
+    );
+    let twice = with_readings(|rows| rows.insert(0, rows[0].clone()));
+    assert!(twice.contains("client, method, board, load"), "{twice}");
+}
+
+#[test]
+fn what_was_not_judged_is_not_within_a_tolerance() {
+    use arrow_array::Array as _;
+    let emulated = Emulated::new();
+    let residuals: Vec<_> = emulated.residuals.iter().collect();
+    let table = super::emulator_residuals::columns(&residuals);
+    let nulls = |name| {
+        let column = table.iter().find(|filled| filled.column.name == name);
+        column.expect("a column").values.null_count()
+    };
+    assert_eq!((nulls("tolerance_pct"), nulls("is_within")), (1, 1));
 }
 
 #[test]
@@ -191,7 +283,7 @@ fn an_older_dataset_is_replaced_and_anything_else_is_left_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, rows) = campaign(folder.path());
     for _ in 0..2 {
-        build(std::slice::from_ref(&raw), &rows, folder.path()).expect("good traces");
+        build(std::slice::from_ref(&raw), &rows, &NONE, folder.path()).expect("good traces");
     }
     let left: Vec<_> = fs_err::read_dir(folder.path())
         .expect("the folder")
@@ -201,7 +293,7 @@ fn an_older_dataset_is_replaced_and_anything_else_is_left_alone() {
     let foreign = tempfile::tempdir().expect("a temporary folder");
     fs_err::create_dir(foreign.path().join("dataset")).expect("a fresh folder");
     fs_err::write(foreign.path().join("dataset/thesis.txt"), "mine").expect("a fresh folder");
-    let error = build(&[raw], &rows, foreign.path()).expect_err("a folder of someone else");
+    let error = build(&[raw], &rows, &NONE, foreign.path()).expect_err("a folder of someone else");
     assert!(matches!(error, Error::NotADataset { .. }), "{error}");
     assert!(foreign.path().join("dataset/thesis.txt").is_file());
 }
@@ -210,14 +302,14 @@ fn an_older_dataset_is_replaced_and_anything_else_is_left_alone() {
 fn a_damaged_trace_stops_the_build_and_leaves_the_older_dataset() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (raw, rows) = campaign(folder.path());
-    build(std::slice::from_ref(&raw), &rows, folder.path()).expect("good traces");
+    build(std::slice::from_ref(&raw), &rows, &NONE, folder.path()).expect("good traces");
     let victim = files_below(&raw)
         .into_iter()
         .find(|path| path.extension().is_some_and(|e| e == "parquet"));
     let victim = victim.expect("a trace");
     let bytes = fs_err::read(&victim).expect("a trace");
     fs_err::write(&victim, &bytes[..bytes.len() / 2]).expect("a writable file");
-    let error = build(&[raw], &rows, folder.path())
+    let error = build(&[raw], &rows, &NONE, folder.path())
         .expect_err("a truncated trace")
         .to_string();
     let name = victim.file_name().expect("a file").to_string_lossy();

@@ -13,14 +13,16 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::column::{DESCRIPTION_KEY, Kind, UNIT_KEY};
 use super::dictionary::Entry;
 use super::parquet_file::{SCHEMA_KEY, StoredColumn, StoredSchema};
-use super::{Counts, Error, Table, VerifySummary, card, checksums, croissant, dictionary};
+use super::{
+    Counts, Error, Table, VerifySummary, card, checksums, croissant, dictionary, verify_emulated,
+};
 
 /// Checks a dataset against itself.
 ///
 /// In this order: every file against `SHA256SUMS`; names, types and units of the columns against
 /// the data dictionary; every run of samples, marks and machines against the runs table, and the
-/// number of their rows against the machines table; the card's headings and configurations; the
-/// hashes in `croissant.json`.
+/// number of their rows against the machines table; provenance and keys of the emulated results;
+/// the card's headings and configurations; the hashes in `croissant.json`.
 ///
 /// # Errors
 /// [`Error::Analysis`] and [`Error::Invalid`] name the first file that is not as it should be, and what was expected.
@@ -168,12 +170,16 @@ fn verify_rows(root: &Path) -> Result<Counts, Error> {
             }
         }
     }
+    verify_emulated::apart(root, &runs)?;
     let total = |found: &BTreeMap<String, u64>| found.values().sum();
     Ok(Counts {
         runs: total(&runs),
         samples: total(&samples),
         marks: total(&marks),
         machines: total(&machines),
+        emulated_runs: verify_emulated::count(root, Table::EmulatedRuns)?,
+        emulator_residuals: verify_emulated::count(root, Table::EmulatorResiduals)?,
+        tool_readings: verify_emulated::count(root, Table::ToolReadings)?,
     })
 }
 
@@ -225,7 +231,7 @@ fn stated_counts(root: &Path) -> Result<BTreeMap<String, Stated>, Error> {
 }
 
 /// Calls a function with each batch of some columns; [`verify_schema`] has checked their types.
-fn for_each_batch(
+pub(super) fn for_each_batch(
     root: &Path,
     table: Table,
     columns: &[&str],

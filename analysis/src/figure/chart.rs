@@ -105,6 +105,9 @@ pub struct Series {
 pub enum Mark {
     /// A marker at each point, its interval, and a line between.
     Estimates,
+    /// A line through many points whose intervals are narrower than the line; the source table has
+    /// them.
+    Curve,
     /// A line that keeps each value until the next point: a mean over an interval that starts
     /// there.
     Steps,

@@ -166,6 +166,7 @@ fn draw_series(svg: &mut Svg, series: &Series, aside: f64, frame: &Frame) {
     let places: Vec<(f64, f64)> = series.points.iter().map(place).collect();
     match series.mark {
         Mark::Steps => svg.polyline(&steps(&places), look.colour, 1.1, look.dash),
+        Mark::Curve => svg.polyline(&places, look.colour, 1.4, look.dash),
         Mark::Estimates => {
             svg.polyline(&places, look.colour, 0.9, look.dash);
             for point in &series.points {
@@ -184,7 +185,7 @@ fn asides(series: &[Series]) -> Vec<f64> {
     let middle = (series.len() as f64 - 1.0) / 2.0;
     let aside = |(index, series): (usize, &Series)| match series.mark {
         Mark::Estimates => (index as f64 - middle) * ASIDE_PT,
-        Mark::Steps => 0.0,
+        Mark::Curve | Mark::Steps => 0.0,
     };
     series.iter().enumerate().map(aside).collect()
 }

@@ -14,6 +14,7 @@
 )]
 
 pub mod chart;
+pub mod dvfs;
 pub mod draw;
 pub mod energy;
 mod legend;

@@ -6,8 +6,9 @@ use model::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 use super::chart::Chart;
-use super::{draw, energy, sensor, source};
+use super::{draw, dvfs, energy, sensor, source};
 use crate::Error;
+use crate::emulated::read_curves;
 use crate::stage::{Layout, read_estimates, read_sensors};
 use crate::write::{write_atomically, write_json};
 
@@ -59,7 +60,16 @@ pub fn stage(out: &Path) -> Result<Vec<PathBuf>, Error> {
         .series
         .first()
         .map_or("", |series| series.source.as_str());
-    let entries = [
+    let curves = read_curves(out)?;
+    let dvfs_charts = curves
+        .as_ref()
+        .map_or_else(Vec::new, |curves| dvfs::figures(&curves.curves));
+    let runs = curves.as_ref().and_then(|curves| {
+        let runs = curves.curves.iter().flat_map(|curve| &curve.points);
+        let runs = runs.map(|point| point.n);
+        Some((runs.clone().min()?, runs.max()?))
+    });
+    let mut entries = vec![
         entry(
             &energy.chart,
             &energy.sweep,
@@ -68,9 +78,17 @@ pub fn stage(out: &Path) -> Result<Vec<PathBuf>, Error> {
         ),
         entry(&sensor_chart, recording, None, None),
     ];
+    entries.extend(
+        dvfs_charts
+            .iter()
+            .map(|chart| entry(chart, "sweeps on emulated boards", None, runs)),
+    );
     let figures = out.join("figures");
     let mut written = Vec::new();
-    for chart in [&energy.chart, &sensor_chart] {
+    for chart in [&energy.chart, &sensor_chart]
+        .into_iter()
+        .chain(&dvfs_charts)
+    {
         let path = figures.join(chart.slug);
         let files = [
             ("svg", draw::svg(chart).into_bytes()),

@@ -51,7 +51,12 @@ impl PointKeys {
 
 const fn prefix(axis: Axis) -> &'static str {
     match axis {
-        Axis::Engine | Axis::Model | Axis::Precision | Axis::Quantisation | Axis::Scheduler => "",
+        Axis::Engine
+        | Axis::Model
+        | Axis::Precision
+        | Axis::Quantisation
+        | Axis::Phase
+        | Axis::Scheduler => "",
         Axis::Batch => "b",
         Axis::PromptTokens => "p",
         Axis::DecodeTokens => "d",

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod emulate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -7,6 +9,8 @@ use clap_complete::Shell;
 use model::units::Seconds;
 
 use crate::exit;
+
+use emulate::EmulateArguments;
 
 /// The energy of AI inference, measured so that anybody can check it.
 ///
@@ -41,6 +45,8 @@ pub(crate) enum Verb {
     Dataset(DatasetArguments),
     /// Regenerate everything from the raw traces and compare with what the authors got
     Reproduce(ReproduceArguments),
+    /// Run a command on emulated GPUs, and ask for the truth about them
+    Emulate(EmulateArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Write the man pages
@@ -104,7 +110,7 @@ pub(crate) struct Places {
 
 #[derive(Args, Debug)]
 pub(crate) struct AnalyzeArguments {
-    /// Folders of traces; without any, those below artifacts/raw
+    /// Folders of traces; without any, those below artifacts/raw and the sweeps on emulated boards
     pub(crate) raw: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) places: Places,

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use analysis::claim::Claims;
 use analysis::dataset::DatasetSummary;
+use analysis::emulated::{EmulatedInputs, EmulatedSummary};
 use analysis::stage::{self, AnalyzeSummary};
 use analysis::{figure, report};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use paper::CompiledPaper;
 
 use crate::layout::{Layout, subfolders};
+use crate::reproduction::emulated;
+use crate::verb::emulate::write_calibration;
 
 /// Where results are derived from and to.
 #[derive(Clone, Debug)]
@@ -46,6 +49,35 @@ impl Derivation {
             analysis::verify_checksums(folder)?;
         }
         Ok(())
+    }
+
+    /// Recordings to the profiles of the emulated boards, and how far each row is off.
+    pub(crate) fn calibrate(&self) -> anyhow::Result<Vec<PathBuf>> {
+        write_calibration(&self.layout, &self.out.join("emulator"))
+    }
+
+    /// Plans to the traces of the sweeps on emulated boards.
+    pub(crate) fn emulate(&self) -> anyhow::Result<()> {
+        emulated::take(&self.layout, &self.out)
+    }
+
+    /// Traces of the emulated sweeps, residuals and recordings of tools to their results.
+    pub(crate) fn emulated_results(&self) -> anyhow::Result<EmulatedSummary> {
+        let inputs = EmulatedInputs {
+            sweeps: emulated::folders(&self.layout, &self.out)?,
+            residuals: self.out.join("emulator/residuals.json"),
+            tool_readings: self.layout.tool_readings(),
+        };
+        let summary = analysis::emulated::stage(&inputs, &self.out)?;
+        if summary.faulty > 0 {
+            bail!(
+                "{} of {} emulated runs have a fault; see {}/emulated/rows.csv",
+                summary.faulty,
+                summary.runs,
+                self.out.display()
+            );
+        }
+        Ok(summary)
     }
 
     /// Traces to rows and estimates.

@@ -2,30 +2,51 @@
 
 use std::process::ExitCode;
 
+use gpu_sim::BoardError;
+use gpu_sim::fault::FaultError;
 use harness::device::DeviceError;
 use harness::plan_file::PlanFileError;
 use harness::sweep::SweepError;
+use nvml_sim::schedule::LoadError;
 
 /// How a verb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done, and everything is as it should be.
-    Success = 0,
+    Success,
     /// Something failed: a claim's value moved, a checksum differs, a file cannot be written.
-    Failure = 1,
+    Failure,
     /// The command line or a plan cannot be accepted. clap uses the same code.
-    Usage = 2,
+    Usage,
     /// The device is absent or may not be used.
-    Device = 3,
+    Device,
     /// Stopped at the end of the budget; the same command goes on.
-    MoreToDo = 4,
+    MoreToDo,
     /// Every run was tried and some failed; they are recorded, the same command tries them again.
-    RunsFailed = 5,
+    RunsFailed,
+    /// What the command ended with that was run on emulated GPUs.
+    OfCommand(u8),
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Failure => 1,
+            Self::Usage => 2,
+            Self::Device => 3,
+            Self::MoreToDo => 4,
+            Self::RunsFailed => 5,
+            Self::OfCommand(code) => code,
+        }
+    }
 }
 
 /// The table of exit codes for help texts.
 pub(crate) const HELP: &str = "Exit codes: 0 done; 1 failed; 2 bad command line or plan; \
-3 device absent or not permitted; 4 budget spent, more to do; 5 some runs failed";
+3 device absent or not permitted; 4 budget spent, more to do; 5 some runs failed; \
+emulate ends with the code of its command";
 
 /// Prints an error with its causes and turns the result into a code.
 pub(crate) fn report(result: anyhow::Result<Exit>) -> ExitCode {
@@ -36,7 +57,7 @@ pub(crate) fn report(result: anyhow::Result<Exit>) -> ExitCode {
             code_of(&error)
         }
     };
-    ExitCode::from(exit as u8)
+    ExitCode::from(exit.number())
 }
 
 /// The error and its causes in one line; a cause that its parent quotes already is left out.
@@ -53,7 +74,11 @@ fn chain(error: &anyhow::Error) -> String {
 
 fn code_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
-        if cause.is::<PlanFileError>() {
+        let is_refusal = cause.is::<PlanFileError>()
+            || cause.is::<LoadError>()
+            || cause.is::<BoardError>()
+            || cause.is::<FaultError>();
+        if is_refusal {
             return Exit::Usage;
         }
         let of_sweep = cause.downcast_ref::<SweepError>();
@@ -118,9 +143,9 @@ mod tests {
             (Exit::RunsFailed, "5 some runs failed"),
         ];
         for (exit, words) in exits {
-            assert!(words.starts_with(&(exit as u8).to_string()), "{exit:?}");
+            assert!(words.starts_with(&exit.number().to_string()), "{exit:?}");
             assert!(HELP.contains(words), "{words}");
-            assert_eq!(report(Ok(exit)), ExitCode::from(exit as u8));
+            assert_eq!(report(Ok(exit)), ExitCode::from(exit.number()));
         }
     }
 

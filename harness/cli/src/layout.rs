@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Sweeps that `reproduce` takes anew in virtual time.
+const EMULATED_SWEEPS: [&str; 3] = ["dvfs-v100", "dvfs-a100", "dvfs-h100"];
+
 /// The repository that a command works on.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -44,6 +47,19 @@ impl Layout {
     /// The plan of the live check.
     pub(crate) fn live_plan(&self) -> PathBuf {
         self.root.join("artifacts/plans/cpu-live-check.toml")
+    }
+
+    /// Plans of the sweeps on emulated boards that belong to the results.
+    pub(crate) fn emulated_plans(&self) -> Vec<PathBuf> {
+        EMULATED_SWEEPS
+            .iter()
+            .map(|name| self.root.join(format!("artifacts/plans/{name}.toml")))
+            .collect()
+    }
+
+    /// Recordings of what other tools read on emulated boards.
+    pub(crate) fn tool_readings(&self) -> PathBuf {
+        self.root.join("artifacts/emulated/tool-readings")
     }
 
     /// Output digests that the live check must meet.

@@ -25,6 +25,8 @@ pub enum Axis {
     PromptTokens,
     /// Tokens decoded per sequence.
     DecodeTokens,
+    /// The one phase of an iteration that is repeated; absent, the whole iteration is.
+    Phase,
     /// Edge of a square image.
     ResolutionPx,
     /// Denoising steps.
@@ -50,7 +52,7 @@ pub enum Domain {
 
 impl Axis {
     /// Every axis, in the order in which tables show them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Engine,
         Self::Model,
         Self::Precision,
@@ -58,6 +60,7 @@ impl Axis {
         Self::Batch,
         Self::PromptTokens,
         Self::DecodeTokens,
+        Self::Phase,
         Self::ResolutionPx,
         Self::Steps,
         Self::Scheduler,
@@ -75,6 +78,7 @@ impl Axis {
             Self::Batch => "batch",
             Self::PromptTokens => "prompt_tokens",
             Self::DecodeTokens => "decode_tokens",
+            Self::Phase => "phase",
             Self::ResolutionPx => "resolution_px",
             Self::Steps => "steps",
             Self::Scheduler => "scheduler",
@@ -93,6 +97,7 @@ impl Axis {
             Self::Batch => "sequences or images processed together",
             Self::PromptTokens => "prompt length of each sequence",
             Self::DecodeTokens => "tokens decoded for each sequence",
+            Self::Phase => "the one phase of an iteration that is repeated; absent, the whole iteration is",
             Self::ResolutionPx => "edge of a square image",
             Self::Steps => "denoising steps",
             Self::Scheduler => "sampler of a diffusion model",
@@ -120,6 +125,7 @@ impl Axis {
             Self::Precision => Domain::Words(workload::PRECISIONS),
             Self::Quantisation => Domain::Words(workload::QUANTISATIONS),
             Self::Scheduler => Domain::Words(workload::SCHEDULERS),
+            Self::Phase => Domain::Words(workload::PHASES),
             Self::Batch => Domain::Integers(1, 65_536),
             Self::PromptTokens | Self::DecodeTokens => Domain::Integers(1, 1_048_576),
             Self::ResolutionPx => Domain::Integers(8, 16_384),

@@ -4,6 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Names the state file of an emulated machine. Where it is set, whatever answers as NVML is the
+/// emulator, so nothing that is read there may be called measured.
+pub const EMULATOR_VARIABLE: &str = "JOULEBENCH_EMULATOR";
+
 /// The origin of a trace and of everything derived from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,13 +1,57 @@
 //! The names that the word axes accept: models, number formats, schedulers.
 
-/// Models that a worker of this project can run.
-pub const MODELS: &[&str] = &["llama-tiny", "llama-7b"];
+/// Models whose work is counted in [`cost`](crate::cost::workload): those that plans accept. Which of
+/// them an engine can run, the engine says.
+pub const MODELS: &[&str] = &[
+    "llama-tiny",
+    "llama-7b",
+    "llama-13b",
+    "llama-70b",
+    "llama-3-8b",
+    "gpt2-small",
+    "gpt2-medium",
+    "gpt2-large",
+    "gpt2-xl",
+    "starcoder-1b",
+    "starcoder-3b",
+    "bert-base",
+    "bert-large",
+    "roberta-base",
+    "roberta-large",
+    "lstm-sentiment",
+    "whisper-tiny",
+    "whisper-base",
+    "whisper-small",
+    "whisper-medium",
+    "whisper-large-v3",
+    "vit-base",
+    "vit-large",
+    "vit-huge",
+    "resnet-50",
+    "stable-diffusion-1.5",
+    "stable-diffusion-2.1",
+    "sdxl",
+    "sdxl-turbo",
+    "yolov8n",
+    "yolov8s",
+    "yolov8m",
+    "yolov8l",
+    "yolov8x",
+    "faster-rcnn",
+    "unet",
+    "deeplabv3",
+    "real-esrgan",
+    "edsr",
+];
 
 /// Number formats of weights and activations.
-pub const PRECISIONS: &[&str] = &["f32", "f16", "bf16"];
+pub const PRECISIONS: &[&str] = &["f32", "tf32", "f16", "bf16", "fp8", "int8"];
 
 /// Block formats of quantised weights, in GGUF's names; `none` is dense.
 pub const QUANTISATIONS: &[&str] = &["none", "q8_0", "q4_0", "q4_k"];
 
 /// Samplers of diffusion models.
 pub const SCHEDULERS: &[&str] = &["ddim", "euler", "euler_ancestral", "dpmpp_2m", "unipc"];
+
+/// Phases of an iteration that can be repeated alone.
+pub const PHASES: &[&str] = &["prefill", "decode"];

@@ -7,9 +7,13 @@ mod emulated;
 mod nvml;
 pub mod powercap;
 
+use std::path::Path;
+use std::sync::Arc;
+
+use gpu_sim::Board;
 use model::axis::Axis;
 use model::machine::Machine;
-use model::plan::DeviceKind;
+use model::plan::{DeviceKind, SessionSettings};
 use model::provenance::Provenance;
 use model::run::Run;
 use model::sample::Sample;
@@ -19,7 +23,11 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::worker::{LaunchError, Worker};
 
+use emulated::EmulatedInstrument;
 pub use nvml::NvmlDriver;
+
+/// The board that is emulated where a plan names none.
+pub const DEFAULT_BOARD: &str = "h200-sxm-141gb";
 
 /// Reads a device. Implementations give what the driver says and interpret nothing.
 pub trait Sense {
@@ -90,20 +98,26 @@ pub enum Backend {
     Nvml(NvmlDriver),
     /// This machine's processor.
     Cpu,
-    /// The emulated GPU.
-    Emulated,
+    /// Emulated cards of a board.
+    Emulated(Arc<Board>),
 }
 
+/// How many cards of a board are emulated: the index picks one, with scales and silicon of its own.
+const EMULATED_CARDS: u32 = 16;
+
 impl Backend {
-    /// Finds the driver.
+    /// Finds the driver of a session's device, or the board that it emulates.
     ///
     /// # Errors
-    /// [`DeviceError::DriverAbsent`] where there is none.
-    pub fn load(kind: DeviceKind) -> Result<Self, DeviceError> {
-        Ok(match kind {
+    /// [`DeviceError::DriverAbsent`] where there is no driver, [`DeviceError::Board`] where there is
+    /// no such board.
+    pub fn load(session: &SessionSettings) -> Result<Self, DeviceError> {
+        Ok(match session.device {
             DeviceKind::Nvml => Self::Nvml(NvmlDriver::load()?),
             DeviceKind::Cpu => Self::Cpu,
-            DeviceKind::Emulated => Self::Emulated,
+            DeviceKind::Emulated => {
+                Self::Emulated(board(session.board.as_deref().unwrap_or(DEFAULT_BOARD))?)
+            }
         })
     }
 
@@ -112,21 +126,66 @@ impl Backend {
     /// # Errors
     /// Where there is no such device or it may not be read.
     pub fn open(&self, index: u32) -> Result<Box<dyn Instrument + '_>, DeviceError> {
+        self.open_on_day(index, 0)
+    }
+
+    /// Opens the device that a run asks for. An emulated card has the run's own day: its air and
+    /// the scatter of its times follow from the id of the run.
+    ///
+    /// # Errors
+    /// As [`Backend::open`].
+    pub fn open_for(&self, run: &Run) -> Result<Box<dyn Instrument + '_>, DeviceError> {
+        let day = u64::from_str_radix(run.id.as_str(), 16).unwrap_or_default();
+        self.open_on_day(run.session.device_index, day)
+    }
+
+    /// Whether runs on this device may be taken side by side: nothing of the machine is shared.
+    pub const fn is_virtual(&self) -> bool {
+        matches!(self, Self::Emulated(_))
+    }
+
+    fn open_on_day(&self, index: u32, day: u64) -> Result<Box<dyn Instrument + '_>, DeviceError> {
         match self {
             Self::Nvml(driver) => Ok(Box::new(driver.open(index)?)),
-            Self::Cpu => only_one(index).map(|()| Box::new(cpu::CpuInstrument::open()) as _),
-            Self::Emulated => {
-                only_one(index).map(|()| Box::new(emulated::EmulatedInstrument::new()) as _)
-            }
+            Self::Cpu => below(index, 1).map(|()| Box::new(cpu::CpuInstrument::open()) as _),
+            Self::Emulated(board) => below(index, EMULATED_CARDS)
+                .map(|()| Box::new(EmulatedInstrument::new(board, index, day)) as _),
         }
     }
 }
 
-fn only_one(index: u32) -> Result<(), DeviceError> {
-    if index == 0 {
+/// The board of this name, or of the profile at this path.
+///
+/// # Errors
+/// [`DeviceError::Board`] where there is none, or the file makes none.
+pub fn board(name: &str) -> Result<Arc<Board>, DeviceError> {
+    let refused = |reason: String| DeviceError::Board {
+        name: name.to_owned(),
+        reason,
+    };
+    if !Path::new(name)
+        .extension()
+        .is_some_and(|ending| ending == "toml")
+    {
+        return Board::named(name).map_err(|error| refused(error.to_string()));
+    }
+    let text = fs_err::read_to_string(name).map_err(|error| refused(error.to_string()))?;
+    let board = Board::from_toml(&text).map_err(|error| refused(error.to_string()))?;
+    Ok(Arc::new(board))
+}
+
+/// A card of nominal silicon with perfect scales.
+#[cfg(test)]
+pub(crate) fn ideal_card(name: &str) -> Box<dyn Instrument> {
+    let board = board(name).expect("compiled in");
+    Box::new(EmulatedInstrument::ideal(&board))
+}
+
+fn below(index: u32, count: u32) -> Result<(), DeviceError> {
+    if index < count {
         Ok(())
     } else {
-        Err(DeviceError::NoSuchDevice { index, count: 1 })
+        Err(DeviceError::NoSuchDevice { index, count })
     }
 }
 
@@ -166,6 +225,28 @@ pub enum DeviceError {
         call: &'static str,
         /// What the driver said.
         reason: String,
+    },
+    /// The board to emulate does not exist.
+    #[error(
+        "board '{name}': {reason}; set 'board' of [session], or leave it out for {DEFAULT_BOARD}"
+    )]
+    Board {
+        /// Name or path that was asked for.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A clock that the device does not have.
+    #[error(
+        "sm_clock_mhz = {clock}: expected a clock that the device supports; the next ones are {below} and {above} MHz"
+    )]
+    UnsupportedClock {
+        /// The clock asked for, in MHz.
+        clock: u32,
+        /// The next lower supported one.
+        below: u32,
+        /// The next higher one.
+        above: u32,
     },
     /// A setting is out of range.
     #[error("{axis} = {value}: expected a value from {low} to {high}, the range of this device")]

@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use model::format::TRACE_EXTENSION;
-use model::plan::Plan;
+use model::plan::{DeviceKind, Plan};
 use model::run::RunId;
 use model::trace::Trace;
 use rustix::fs::{FlockOperation, flock};
@@ -34,7 +34,27 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    durability: Durability,
     _lock: fs_err::File,
+}
+
+/// What a sealed trace must survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The loss of power: a measurement cannot be had again.
+    PowerLoss,
+    /// The end of the harness: an emulated run is a function of its plan and can be taken again.
+    Kill,
+}
+
+impl Durability {
+    /// What the traces of a kind of device must survive.
+    pub const fn of(device: DeviceKind) -> Self {
+        match device {
+            DeviceKind::Nvml | DeviceKind::Cpu => Self::PowerLoss,
+            DeviceKind::Emulated => Self::Kill,
+        }
+    }
 }
 
 impl Store {
@@ -43,7 +63,11 @@ impl Store {
     ///
     /// # Errors
     /// Where the folder cannot be written, is locked, or holds another plan.
-    pub fn open(root: &Path, plan_text: &str) -> Result<Self, StoreError> {
+    pub fn open(
+        root: &Path,
+        plan_text: &str,
+        durability: Durability,
+    ) -> Result<Self, StoreError> {
         fs_err::create_dir_all(root)?;
         let lock = fs_err::File::create(root.join(LOCK_FILE))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| StoreError::Locked {
@@ -51,6 +75,7 @@ impl Store {
         })?;
         let store = Self {
             root: root.to_owned(),
+            durability,
             _lock: lock,
         };
         store.sweep_temporaries()?;
@@ -92,7 +117,7 @@ impl Store {
         if file.exists() {
             return Err(StoreError::Sealed { file });
         }
-        write_atomically(&file, &trace_bytes(trace)?)?;
+        write_atomically(&file, &trace_bytes(trace)?, self.durability)?;
         make_read_only(&file)?;
         Ok(file)
     }
@@ -107,7 +132,7 @@ impl Store {
     /// # Errors
     /// Where a file cannot be read or the list cannot be written.
     pub fn write_checksums(&self) -> Result<(), StoreError> {
-        seal::write_checksums(&self.root)
+        seal::write_checksums(&self.root, self.durability)
     }
 
     fn next_failed_path(&self, id: &RunId) -> Result<PathBuf, StoreError> {
@@ -141,7 +166,7 @@ impl Store {
     fn keep_plan(&self, plan_text: &str) -> Result<(), StoreError> {
         let file = self.root.join(PLAN_FILE);
         if !file.exists() {
-            return write_atomically(&file, plan_text.as_bytes());
+            return write_atomically(&file, plan_text.as_bytes(), self.durability);
         }
         if fs_err::read_to_string(&file)? == plan_text {
             return Ok(());
@@ -184,18 +209,22 @@ fn sealed_path(root: &Path, id: &RunId) -> PathBuf {
 }
 
 /// Write, sync, rename, sync the folder: after this the file is whole or absent, whatever happens.
-fn write_atomically(file: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+/// Without the syncs it is so whenever this process is killed.
+fn write_atomically(file: &Path, bytes: &[u8], durability: Durability) -> Result<(), StoreError> {
+    let survives_power_loss = durability == Durability::PowerLoss;
     let mut temporary = file.as_os_str().to_owned();
     temporary.push(TEMPORARY_SUFFIX);
     let temporary = PathBuf::from(temporary);
     let written = (|| {
         let mut handle = fs_err::File::create(&temporary)?;
         handle.write_all(bytes)?;
-        handle.sync_all()?;
+        if survives_power_loss {
+            handle.sync_all()?;
+        }
         fs_err::rename(&temporary, file)?;
         match file.parent() {
-            Some(folder) => fs_err::File::open(folder)?.sync_all(),
-            None => Ok(()),
+            Some(folder) if survives_power_loss => fs_err::File::open(folder)?.sync_all(),
+            _ => Ok(()),
         }
     })();
     written.map_err(|error| {

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use model::run::hex;
 use sha2::{Digest, Sha256};
 
-use super::{StoreError, write_atomically};
+use super::{Durability, StoreError, write_atomically};
 
 /// Name of the list.
 const SUMS_FILE: &str = "SHA256SUMS";
 
 /// Lists every file below the folder but the list itself and hidden files, sorted by name.
-pub(super) fn write_checksums(root: &Path) -> Result<(), StoreError> {
+pub(super) fn write_checksums(root: &Path, durability: Durability) -> Result<(), StoreError> {
     let mut files = Vec::new();
     collect(root, Path::new(""), &mut files)?;
     files.sort();
@@ -21,7 +21,7 @@ pub(super) fn write_checksums(root: &Path) -> Result<(), StoreError> {
         let digest = Sha256::digest(fs_err::read(root.join(&relative))?);
         writeln!(text, "{}  {}", hex(&digest), relative.display()).expect("a string takes all");
     }
-    write_atomically(&root.join(SUMS_FILE), text.as_bytes())
+    write_atomically(&root.join(SUMS_FILE), text.as_bytes(), durability)
 }
 
 fn collect(root: &Path, below: &Path, files: &mut Vec<PathBuf>) -> Result<(), StoreError> {

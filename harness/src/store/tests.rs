@@ -12,7 +12,7 @@ fn folder() -> TempDir {
 }
 
 fn open(folder: &TempDir) -> Store {
-    Store::open(folder.path(), PLAN).expect("a fresh store")
+    Store::open(folder.path(), PLAN, Durability::PowerLoss).expect("a fresh store")
 }
 
 fn failed(mut trace: Trace) -> Trace {
@@ -76,7 +76,7 @@ fn failed_attempts_are_numbered_and_do_not_count_as_the_run() {
 fn the_folder_of_another_plan_is_refused_and_left_alone() {
     let folder = folder();
     drop(open(&folder));
-    let error = Store::open(folder.path(), "name = \"another\"\n").expect_err("another plan");
+    let error = Store::open(folder.path(), "name = \"another\"\n", Durability::PowerLoss).expect_err("another plan");
     assert!(
         error
             .to_string()
@@ -94,7 +94,7 @@ fn the_folder_of_another_plan_is_refused_and_left_alone() {
 fn two_harnesses_never_share_a_store() {
     let folder = folder();
     let first = open(&folder);
-    let error = Store::open(folder.path(), PLAN).expect_err("locked");
+    let error = Store::open(folder.path(), PLAN, Durability::PowerLoss).expect_err("locked");
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");
     drop(first);
     drop(open(&folder));
@@ -185,7 +185,7 @@ fn a_root_that_is_no_folder_is_named() {
     let folder = folder();
     let file = folder.path().join("file");
     fs_err::write(&file, "").expect("a temporary file");
-    let error = Store::open(&file.join("store"), PLAN).expect_err("below a file");
+    let error = Store::open(&file.join("store"), PLAN, Durability::PowerLoss).expect_err("below a file");
     assert!(
         error.to_string().contains(&file.display().to_string()),
         "{error}"

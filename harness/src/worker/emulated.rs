@@ -1,16 +1,20 @@
-//! A worker in virtual time: it computes nothing, says the marks that a LLaMA worker would say,
-//! and loads the emulated GPU meanwhile. Its speeds and powers are round numbers of no model.
+//! A worker in virtual time: it computes nothing, says the marks that a real worker would say, and
+//! gives the emulated card the operations and bytes that its model counts.
+//!
+//! What it stands for is an engine without overhead: fused kernels at the efficiency that the board's
+//! profile states, launched as one graph.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gpu_sim::Gpu;
-use model::axis::{Axis, AxisValue};
+use gpu_sim::{Gpu, Work};
+use model::cost::error::CostError;
+use model::cost::phase::Phase;
+use model::cost::workload::{output, phases};
 use model::mark::{Command, Mark, WorkerInfo};
-use model::point::Point;
 use model::run::Run;
-use model::units::{Nanos, Seconds, Watts};
+use model::units::Nanos;
 
 use super::{LaunchError, Worker, WorkerEvent};
 use crate::clock::{Clock, VirtualClock};
@@ -19,37 +23,33 @@ use crate::clock::{Clock, VirtualClock};
 const LOAD_TIME: Nanos = Nanos::from_millis(500);
 /// Time from the last mark to the end of the process.
 const EXIT_TIME: Nanos = Nanos::from_millis(50);
-const PREFILL_TOKENS_PER_S: f64 = 20_000.0;
-const DECODE_STEP: Seconds = Seconds::new(0.006);
-const DECODE_STEP_PER_SEQUENCE: Seconds = Seconds::new(0.000_2);
-const PREFILL_DYNAMIC_POWER: Watts = Watts::new(450.0);
-const DECODE_DYNAMIC_POWER: Watts = Watts::new(250.0);
-const WARM_UP_DYNAMIC_POWER: Watts = Watts::new(300.0);
-
-/// A phase that is to come.
-#[derive(Clone, Debug)]
-struct Phase {
-    name: &'static str,
-    work: u64,
-    duration: Nanos,
-    dynamic_power: Watts,
-}
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    Loading { until: Nanos },
-    WarmingUp { until: Nanos },
+    Loading {
+        until: Nanos,
+    },
+    /// Iterations before `ready`; they go on until this moment has passed.
+    WarmingUp {
+        phase: usize,
+        until: Nanos,
+    },
     Waiting,
-    Inside { phase: usize, until: Nanos },
-    Leaving { until: Nanos },
+    Inside {
+        phase: usize,
+    },
+    Leaving {
+        until: Nanos,
+    },
     Gone,
 }
 
-/// The worker of the emulated GPU.
+/// The worker of an emulated card.
 pub struct EmulatedWorker {
     clock: VirtualClock,
     gpu: Rc<RefCell<Gpu>>,
-    phases: [Phase; 2],
+    phases: Vec<Phase>,
+    info: WorkerInfo,
     warm_up: Nanos,
     state: State,
     events: Vec<WorkerEvent>,
@@ -61,28 +61,41 @@ impl EmulatedWorker {
     /// A worker for the point of a run.
     ///
     /// # Errors
-    /// Where the point lacks an axis that the emulated worker needs.
+    /// Where the point lacks an axis that its model needs.
     pub fn start(
         run: &Run,
         clock: VirtualClock,
         gpu: Rc<RefCell<Gpu>>,
     ) -> Result<Self, LaunchError> {
-        let phases = phases(&run.point, gpu.borrow().slowdown())?;
-        let until = clock.now() + LOAD_TIME;
+        let refused = |error: CostError| LaunchError {
+            program: "emulated worker".to_owned(),
+            reason: error.to_string(),
+        };
+        let (output_phase, unit) = output(&run.point).map_err(refused)?;
+        let phases = phases(&run.point).map_err(refused)?;
+        let now = clock.now();
+        gpu.borrow_mut().advance(now);
+        gpu.borrow_mut().set_context(true);
         Ok(Self {
-            clock,
-            gpu,
             phases,
+            info: WorkerInfo {
+                name: "emulated worker".to_owned(),
+                engine: "emulated".to_owned(),
+                device: "emulated".to_owned(),
+                weights: "none".to_owned(),
+                output_phase: output_phase.to_owned(),
+                unit: unit.to_owned(),
+            },
             warm_up: Nanos::from_seconds(run.session.warmup_s),
-            state: State::Loading { until },
+            state: State::Loading {
+                until: now + LOAD_TIME,
+            },
             events: Vec::new(),
             work_done: 0,
             stopping: false,
+            clock,
+            gpu,
         })
-    }
-
-    fn load(&self, at: Nanos, dynamic_power: Watts) {
-        self.gpu.borrow_mut().set_load(at, dynamic_power);
     }
 
     fn say(&mut self, mark: Mark) {
@@ -92,44 +105,58 @@ impl EmulatedWorker {
         });
     }
 
-    fn begin_phase(&mut self, phase: usize, at_ns: Nanos) {
-        let Phase {
-            name,
-            duration,
-            dynamic_power,
-            ..
-        } = self.phases[phase];
-        self.load(at_ns, dynamic_power);
-        self.say(Mark::Begin {
-            at_ns,
-            phase: name.to_owned(),
-        });
-        self.state = State::Inside {
-            phase,
-            until: at_ns + duration,
-        };
+    fn give(&self, phase: Option<usize>) {
+        let work = phase.map(|phase| Work::once(self.phases[phase].cost));
+        self.gpu.borrow_mut().set_work(work);
     }
 
-    fn end_phase(&mut self, phase: usize, at_ns: Nanos) {
-        let Phase { name, work, .. } = self.phases[phase];
-        self.say(Mark::End {
+    fn begin_phase(&mut self, phase: usize, at_ns: Nanos) {
+        self.give(Some(phase));
+        self.say(Mark::Begin {
             at_ns,
-            phase: name.to_owned(),
-            work,
+            phase: self.phases[phase].name.to_owned(),
         });
-        let is_last = phase + 1 == self.phases.len();
-        if !is_last {
-            return self.begin_phase(phase + 1, at_ns);
+        self.state = State::Inside { phase };
+    }
+
+    /// The card has done what it was given.
+    fn end_phase(&mut self, at_ns: Nanos) {
+        match self.state {
+            State::WarmingUp { phase, until } => {
+                let next = (phase + 1) % self.phases.len();
+                if next == 0 && at_ns >= until {
+                    self.say(Mark::Ready {
+                        at_ns,
+                        worker: self.info.clone(),
+                    });
+                    self.state = State::Waiting;
+                } else {
+                    self.give(Some(next));
+                    self.state = State::WarmingUp { phase: next, until };
+                }
+            }
+            State::Inside { phase } => {
+                let Phase { name, units, .. } = self.phases[phase];
+                self.say(Mark::End {
+                    at_ns,
+                    phase: name.to_owned(),
+                    work: units,
+                });
+                if phase + 1 < self.phases.len() {
+                    return self.begin_phase(phase + 1, at_ns);
+                }
+                self.work_done += units;
+                if self.stopping {
+                    self.leave(at_ns);
+                } else {
+                    self.begin_phase(0, at_ns);
+                }
+            }
+            State::Loading { .. } | State::Waiting | State::Leaving { .. } | State::Gone => {}
         }
-        self.work_done += work;
-        if self.stopping {
-            return self.leave(at_ns);
-        }
-        self.begin_phase(0, at_ns);
     }
 
     fn leave(&mut self, at_ns: Nanos) {
-        self.load(at_ns, Watts::new(0.0));
         self.say(Mark::Done {
             at_ns,
             work: self.work_done,
@@ -141,48 +168,58 @@ impl EmulatedWorker {
         };
     }
 
-    /// Takes the next step that is due by now; false where there is none.
-    fn advance(&mut self, now: Nanos) -> bool {
+    /// When the worker itself does something next, whatever the card does.
+    fn alarm(&self) -> Option<Nanos> {
         match self.state {
-            State::Loading { until } if until <= now => {
-                self.load(until, WARM_UP_DYNAMIC_POWER);
+            State::Loading { until } | State::Leaving { until } => Some(until),
+            State::WarmingUp { .. } | State::Waiting | State::Inside { .. } | State::Gone => None,
+        }
+    }
+
+    fn wake(&mut self, at_ns: Nanos) {
+        match self.state {
+            State::Loading { .. } => {
+                self.give(Some(0));
                 self.state = State::WarmingUp {
-                    until: until + self.warm_up,
+                    phase: 0,
+                    until: at_ns + self.warm_up,
                 };
             }
-            State::WarmingUp { until } if until <= now => {
-                self.load(until, Watts::new(0.0));
-                self.say(Mark::Ready {
-                    at_ns: until,
-                    worker: info(),
-                });
-                self.state = State::Waiting;
-            }
-            State::Inside { phase, until } if until <= now => self.end_phase(phase, until),
-            State::Leaving { until } if until <= now => {
+            State::Leaving { .. } => {
+                self.gpu.borrow_mut().set_context(false);
                 self.events.push(WorkerEvent::Exited {
-                    received_ns: until,
+                    received_ns: at_ns,
                     success: true,
                     detail: "emulated".to_owned(),
                 });
                 self.state = State::Gone;
             }
-            _ => return false,
+            State::WarmingUp { .. } | State::Waiting | State::Inside { .. } | State::Gone => {}
         }
-        true
     }
 }
 
 impl Worker for EmulatedWorker {
     fn poll(&mut self) -> Vec<WorkerEvent> {
         let now = self.clock.now();
-        while self.advance(now) {}
-        std::mem::take(&mut self.events)
+        loop {
+            let alarm = self.alarm().filter(|alarm| *alarm <= now);
+            let ended = self.gpu.borrow_mut().advance(alarm.unwrap_or(now));
+            match (ended, alarm) {
+                (Some(at), _) => self.end_phase(at),
+                (None, Some(at)) => self.wake(at),
+                (None, None) => return std::mem::take(&mut self.events),
+            }
+        }
     }
 
     fn send(&mut self, command: Command) {
         match (command, self.state) {
-            (Command::Go, State::Waiting) => self.begin_phase(0, self.clock.now()),
+            (Command::Go, State::Waiting) => {
+                let now = self.clock.now();
+                self.gpu.borrow_mut().advance(now);
+                self.begin_phase(0, now);
+            }
             (Command::Stop, State::Waiting) => self.leave(self.clock.now()),
             (Command::Stop, _) => self.stopping = true,
             (Command::Go, _) => {}
@@ -190,55 +227,15 @@ impl Worker for EmulatedWorker {
     }
 
     fn kill(&mut self) {
-        self.load(self.clock.now(), Watts::new(0.0));
+        if matches!(self.state, State::Gone) {
+            return;
+        }
+        let now = self.clock.now();
+        let mut gpu = self.gpu.borrow_mut();
+        gpu.advance(now);
+        gpu.set_work(None);
+        gpu.set_context(false);
+        drop(gpu);
         self.state = State::Gone;
     }
-}
-
-fn info() -> WorkerInfo {
-    WorkerInfo {
-        name: "emulated worker".to_owned(),
-        engine: "emulated".to_owned(),
-        device: "emulated".to_owned(),
-        weights: "none".to_owned(),
-        output_phase: "decode".to_owned(),
-        unit: "token".to_owned(),
-    }
-}
-
-fn phases(point: &Point, slowdown: f64) -> Result<[Phase; 2], LaunchError> {
-    let batch = integer(point, Axis::Batch)?;
-    let prompt_tokens = integer(point, Axis::PromptTokens)?;
-    let decode_tokens = integer(point, Axis::DecodeTokens)?;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "token counts are far below 2^53"
-    )]
-    let [sequences, prompts, tokens] =
-        [batch, batch * prompt_tokens, decode_tokens].map(|n| n as f64);
-    let step = DECODE_STEP + DECODE_STEP_PER_SEQUENCE * sequences;
-    Ok([
-        Phase {
-            name: "prefill",
-            work: batch * prompt_tokens,
-            duration: Nanos::from_seconds(prompts / PREFILL_TOKENS_PER_S * slowdown),
-            dynamic_power: PREFILL_DYNAMIC_POWER,
-        },
-        Phase {
-            name: "decode",
-            work: batch * decode_tokens,
-            duration: Nanos::from_seconds(step.get() * tokens * slowdown),
-            dynamic_power: DECODE_DYNAMIC_POWER,
-        },
-    ])
-}
-
-fn integer(point: &Point, axis: Axis) -> Result<u64, LaunchError> {
-    point
-        .get(axis)
-        .and_then(AxisValue::as_integer)
-        .ok_or_else(|| LaunchError {
-            program: "emulated worker".to_owned(),
-            reason: format!("axis '{axis}' is missing; the emulated worker needs batch, prompt_tokens and decode_tokens"),
-        })
 }

@@ -1,17 +1,21 @@
 //! How much arithmetic and memory traffic a generation needs at least.
 //!
-//! Counts of the algorithm, not of an implementation: a multiply-add is two operations, weights
-//! are read once per pass over the network, the cache is written once and read once per step,
-//! activations stay in caches. Divided by what a device can do, they are the floor that measured
-//! times are compared with. Norms, rotations, softmax and activation functions are below 0.1 % of
-//! the operations and are left out.
+//! The counts are those of [`model::cost`], for shapes of this crate, which need no name there:
+//! products of matrices, with a multiply-add as two operations; weights, read once per pass over the
+//! network; the cache, written once and read once per step. Divided by what a device can do, they
+//! are the floor that measured times are compared with.
 
+use model::cost::decoder::{Decoder, Lengths};
+use model::cost::number_format::NumberFormat;
+use model::cost::phase::Phase;
+use model::cost::tally::Norm;
+use model::cost::transformer::{Biases, Block};
 use serde::Serialize;
 
 use super::config::Config;
 use super::generate::Extent;
 
-/// Needs of one phase.
+/// Needs of one phase, as they are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PhaseCost {
     /// Name of the phase, as in marks.
@@ -20,7 +24,7 @@ pub struct PhaseCost {
     pub passes: u64,
     /// Tokens read or made: the work that marks count.
     pub tokens: u64,
-    /// Floating-point operations.
+    /// Floating-point operations of products of matrices.
     pub flops: u64,
     /// Bytes of weights read, over all passes.
     pub weight_bytes: u64,
@@ -28,106 +32,61 @@ pub struct PhaseCost {
     pub kv_bytes: u64,
 }
 
-/// What each token and each pass of a model costs.
-#[derive(Clone, Copy, Debug)]
-struct Rates {
-    /// Operations of the blocks' matrices for one token.
-    linear_flops: u64,
-    /// Operations of the output layer for one sequence.
-    output_flops: u64,
-    /// Operations for one query meeting one key: product with the key and with the value.
-    attention_flops: u64,
-    /// Parameters that a pass reads: all but the embedding, of which it reads single rows.
-    streamed_parameters: u64,
-    /// Keys and values of one position.
-    kv_elements: u64,
-}
-
-impl Rates {
-    fn of(config: &Config) -> Self {
-        let wide = |count: usize| count as u64;
-        let (hidden, inner, kv) = (
-            wide(config.hidden_size),
-            wide(config.intermediate_size),
-            wide(config.kv_size()),
-        );
-        let (layers, vocab) = (wide(config.num_hidden_layers), wide(config.vocab_size));
-        let matrices = layers * (2 * hidden * hidden + 2 * hidden * kv + 3 * hidden * inner);
-        let norms = (2 * layers + 1) * hidden;
+impl From<Phase> for PhaseCost {
+    fn from(phase: Phase) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counts are whole numbers, not negative"
+        )]
+        let whole = |count: f64| count.round() as u64;
         Self {
-            linear_flops: 2 * matrices,
-            output_flops: 2 * vocab * hidden,
-            attention_flops: 4 * hidden * layers,
-            streamed_parameters: matrices + norms + vocab * hidden,
-            kv_elements: 2 * layers * kv,
+            phase: phase.name,
+            passes: phase.passes,
+            tokens: phase.units,
+            flops: whole(phase.matrix_operations),
+            weight_bytes: whole(phase.weight_bytes),
+            kv_bytes: whole(phase.kv_bytes),
         }
     }
 }
 
 /// Needs of the prefill: every prompt token through all blocks, attention to itself and all
 /// before it, logits for the last position only.
-pub fn prefill(config: &Config, extent: Extent, bytes_per_element: u64) -> PhaseCost {
-    let rates = Rates::of(config);
-    let (batch, prompt) = (extent.batch as u64, extent.prompt_tokens as u64);
-    let pairs = prompt * (prompt + 1) / 2;
-    PhaseCost {
-        phase: "prefill",
-        passes: 1,
-        tokens: batch * prompt,
-        flops: batch
-            * (prompt * rates.linear_flops + pairs * rates.attention_flops + rates.output_flops),
-        weight_bytes: rates.streamed_parameters * bytes_per_element,
-        kv_bytes: batch * prompt * rates.kv_elements * bytes_per_element,
-    }
-}
-
-/// Needs of one decode step with `context` positions in the cache before it.
-pub fn decode_step(
-    config: &Config,
-    batch: usize,
-    context: usize,
-    bytes_per_element: u64,
-) -> PhaseCost {
-    let rates = Rates::of(config);
-    let (batch, keys) = (batch as u64, context as u64 + 1);
-    PhaseCost {
-        phase: "decode",
-        passes: 1,
-        tokens: batch,
-        flops: batch * (rates.linear_flops + rates.output_flops + keys * rates.attention_flops),
-        weight_bytes: rates.streamed_parameters * bytes_per_element,
-        // One position is written, all before it are read.
-        kv_bytes: batch * keys * rates.kv_elements * bytes_per_element,
-    }
+pub fn prefill(config: &Config, extent: Extent, format: NumberFormat) -> PhaseCost {
+    decoder(config).prefill(format, lengths(extent)).into()
 }
 
 /// Needs of all decode steps of a generation.
-pub fn decode(config: &Config, extent: Extent, bytes_per_element: u64) -> PhaseCost {
-    let zero = PhaseCost {
-        phase: "decode",
-        passes: 0,
-        tokens: 0,
-        flops: 0,
-        weight_bytes: 0,
-        kv_bytes: 0,
-    };
-    (0..extent.decode_tokens)
-        .map(|step| {
-            decode_step(
-                config,
-                extent.batch,
-                extent.prompt_tokens + step,
-                bytes_per_element,
-            )
-        })
-        .fold(zero, |sum, step| PhaseCost {
-            phase: sum.phase,
-            passes: sum.passes + step.passes,
-            tokens: sum.tokens + step.tokens,
-            flops: sum.flops + step.flops,
-            weight_bytes: sum.weight_bytes + step.weight_bytes,
-            kv_bytes: sum.kv_bytes + step.kv_bytes,
-        })
+pub fn decode(config: &Config, extent: Extent, format: NumberFormat) -> PhaseCost {
+    decoder(config).decode(format, lengths(extent)).into()
+}
+
+/// The shape, as costs are counted from it.
+fn decoder(config: &Config) -> Decoder {
+    Decoder {
+        vocabulary: config.vocab_size as u64,
+        layers: config.num_hidden_layers as u64,
+        block: Block {
+            width: config.hidden_size as u64,
+            inner: config.intermediate_size as u64,
+            heads: config.num_attention_heads as u64,
+            kv_heads: config.num_key_value_heads as u64,
+            norm: Norm::Rms,
+            biases: Biases::Without,
+            gated: true,
+        },
+        positions: None,
+        tied: config.tie_word_embeddings,
+    }
+}
+
+const fn lengths(extent: Extent) -> Lengths {
+    Lengths {
+        batch: extent.batch as u64,
+        prompt_tokens: extent.prompt_tokens as u64,
+        decode_tokens: extent.decode_tokens as u64,
+    }
 }
 
 #[cfg(test)]
@@ -135,6 +94,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn format(precision: &str) -> NumberFormat {
+        NumberFormat::of(precision, "none").expect("a format of the vocabulary")
+    }
 
     /// By hand for one block, two wide, three inside, five tokens known, two heads:
     /// q, k, v, o 4·4, gate, up, down 3·6, so 34 multiply-adds a token; output 10.
@@ -154,14 +117,25 @@ mod tests {
             prompt_tokens: 3,
             decode_tokens: 1,
         };
+        let prefill = prefill(&config, extent, format("bf16"));
         // Six query-key pairs, each 2 multiply-adds for the score and 2 for the value.
-        assert_eq!(prefill(&config, extent, 2).flops, 2 * (3 * 34 + 6 * 4 + 10));
+        assert_eq!(prefill.flops, 2 * (3 * 34 + 6 * 4 + 10));
         // Parameters: 34 in matrices, three norms of 2, output 10; the embedding is looked up.
-        assert_eq!(prefill(&config, extent, 2).weight_bytes, 2 * (34 + 6 + 10));
+        assert_eq!(prefill.weight_bytes, 2 * (34 + 6 + 10));
         // Key and value of 2 each for three positions.
-        assert_eq!(prefill(&config, extent, 2).kv_bytes, 2 * 3 * 4);
-        assert_eq!(decode(&config, extent, 2).flops, 2 * (34 + 10 + 4 * 4));
-        assert_eq!(decode(&config, extent, 2).kv_bytes, 2 * 4 * 4);
+        assert_eq!(prefill.kv_bytes, 2 * 3 * 4);
+        let decode = decode(&config, extent, format("bf16"));
+        assert_eq!(decode.flops, 2 * (34 + 10 + 4 * 4));
+        assert_eq!(decode.kv_bytes, 2 * 4 * 4);
+    }
+
+    /// A name means the same shape here and where plans are costed.
+    #[test]
+    fn shapes_are_those_that_plans_are_costed_with() {
+        for name in Config::NAMES {
+            let config = Config::named(name).expect("a name of this worker");
+            assert_eq!(Some(decoder(&config)), Decoder::named(name), "{name}");
+        }
     }
 
     fn within(value: u64, expected: f64, relative: f64) {
@@ -176,16 +150,20 @@ mod tests {
     #[test]
     fn the_7b_model_costs_what_is_known_of_it() {
         let config = Config::llama_2_7b();
-        let step = decode_step(&config, 1, 511, 2);
+        let short = Extent {
+            batch: 1,
+            prompt_tokens: 511,
+            decode_tokens: 1,
+        };
+        let step = decode(&config, short, format("bf16"));
         within(step.flops, 13.5e9, 0.005);
         within(step.weight_bytes, 13.21e9, 0.001);
         within(step.kv_bytes, 0.268e9, 0.01);
         let long = Extent {
-            batch: 1,
             prompt_tokens: 2048,
-            decode_tokens: 1,
+            ..short
         };
-        let prefill = prefill(&config, long, 2);
+        let prefill = prefill(&config, long, format("bf16"));
         within(prefill.flops, 27.6e12, 0.005);
         within(prefill.weight_bytes + prefill.kv_bytes, 14.29e9, 0.001);
     }
@@ -199,7 +177,10 @@ mod tests {
             let one = Extent { batch: 1, prompt_tokens: prompt, decode_tokens: steps };
             let many = Extent { batch, ..one };
             for phase in [prefill, decode] {
-                let (one, many) = (phase(&config, one, 4), phase(&config, many, 4));
+                let (one, many) = (
+                    phase(&config, one, format("f32")),
+                    phase(&config, many, format("f32")),
+                );
                 let batch = batch as u64;
                 prop_assert_eq!(many.flops, batch * one.flops);
                 prop_assert_eq!(many.kv_bytes, batch * one.kv_bytes);
@@ -211,10 +192,12 @@ mod tests {
         #[test]
         fn reading_a_text_costs_the_same_arithmetic_at_once_or_by_steps(prompt in 1usize..128) {
             let config = Config::tiny();
-            let whole = prefill(&config, Extent { batch: 1, prompt_tokens: prompt, decode_tokens: 0 }, 4);
-            let steps = decode(&config, Extent { batch: 1, prompt_tokens: 0, decode_tokens: prompt }, 4);
-            let spared_logits = (prompt as u64 - 1) * Rates::of(&config).output_flops;
-            prop_assert_eq!(whole.flops + spared_logits, steps.flops);
+            let at_once = Extent { batch: 1, prompt_tokens: prompt, decode_tokens: 0 };
+            let by_steps = Extent { batch: 1, prompt_tokens: 0, decode_tokens: prompt };
+            let whole = prefill(&config, at_once, format("f32"));
+            let steps = decode(&config, by_steps, format("f32"));
+            let logits = 2 * (config.vocab_size * config.hidden_size) as u64;
+            prop_assert_eq!(whole.flops + (prompt as u64 - 1) * logits, steps.flops);
         }
     }
 }

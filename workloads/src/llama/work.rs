@@ -54,7 +54,7 @@ impl LlamaWork {
             return Err(Error::Request(format!(
                 "axis 'model' has the value '{}', this worker supports: {}",
                 job.model,
-                model::workload::MODELS.join(", ")
+                Config::NAMES.join(", ")
             )));
         };
         check_length(job, &config)?;

@@ -11,7 +11,7 @@ use analysis::tidy::tidy;
 use anyhow::{Context as _, bail};
 use harness::device::Backend;
 use harness::plan_file;
-use harness::store::Store;
+use harness::store::{Durability, Store};
 use harness::sweep::{self, Budget, SweepEnd};
 
 use crate::layout::Layout;
@@ -35,8 +35,8 @@ pub(crate) fn check(layout: &Layout, folder: &Path) -> anyhow::Result<Live> {
         fs_err::remove_dir_all(folder)?;
     }
     let text = fs_err::read_to_string(&file)?;
-    let store = Store::open(folder, &text)?;
-    let backend = Backend::load(plan.session.device)?;
+    let store = Store::open(folder, &text, Durability::of(plan.session.device))?;
+    let backend = Backend::load(&plan.session)?;
     let runs = plan.runs();
     let mut bar = SweepBar::new(runs.len(), 0);
     let end = sweep::run(

@@ -53,9 +53,13 @@ pub(crate) fn digest_of_inputs(derivation: &Derivation) -> anyhow::Result<String
         layout.live_plan(),
         layout.live_snapshot(),
     ];
+    files.extend(layout.emulated_plans());
     files.retain(|file| file.exists());
     collect(&layout.paper(), &mut files)?;
     collect(&layout.imported(), &mut files)?;
+    if layout.tool_readings().exists() {
+        collect(&layout.tool_readings(), &mut files)?;
+    }
     for folder in &derivation.raw {
         collect(folder, &mut files)?;
     }

@@ -1,5 +1,6 @@
 //! Regenerating everything: the parts of `joulebench reproduce`.
 
+pub(crate) mod emulated;
 pub(crate) mod live;
 pub(crate) mod manifest;
 pub(crate) mod memory;

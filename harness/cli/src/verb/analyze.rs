@@ -29,6 +29,11 @@ struct Analysis {
 pub(crate) fn run(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
     let places = &arguments.places;
     let derivation = Derivation::new(Layout::new(&places.root), &places.out, &arguments.raw)?;
+    if arguments.raw.is_empty() {
+        derivation.calibrate()?;
+        derivation.emulate()?;
+        derivation.emulated_results()?;
+    }
     let summary = derivation.analyze()?;
     let estimates = stage::read_estimates(&places.out)?;
     if arguments.json {

@@ -4,6 +4,7 @@ pub(crate) mod analyze;
 pub(crate) mod claims;
 pub(crate) mod dataset;
 pub(crate) mod doctor;
+pub(crate) mod emulate;
 pub(crate) mod figures;
 pub(crate) mod paper;
 pub(crate) mod plan;

@@ -1,5 +1,6 @@
 //! `joulebench plan`
 
+use harness::device::DEFAULT_BOARD;
 use harness::plan_file;
 use model::plan::{DeviceKind, Plan};
 use serde::Serialize;
@@ -51,7 +52,10 @@ fn needs(plan: &Plan) -> Vec<String> {
         DeviceKind::Cpu => {
             "this machine's processor; energy only where RAPL can be read".to_owned()
         }
-        DeviceKind::Emulated => "nothing: the GPU is emulated in virtual time".to_owned(),
+        DeviceKind::Emulated => format!(
+            "nothing: board {} is emulated in virtual time",
+            plan.session.board.as_deref().unwrap_or(DEFAULT_BOARD)
+        ),
     };
     // The emulated GPU brings its own worker; no command is started.
     let starts_commands = plan.session.device != DeviceKind::Emulated;

@@ -19,7 +19,7 @@ use crate::reproduction::memory::{Memory, digest_of_inputs};
 use crate::verdicts;
 
 /// Steps of a derivation, for the progress bar.
-const STEPS: u64 = 7;
+const STEPS: u64 = 10;
 
 pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
     let places = &arguments.places;
@@ -67,7 +67,7 @@ fn announce(arguments: &ReproduceArguments) {
     } else {
         ", then a live check of half a minute"
     };
-    say!("deriving everything from the raw traces: a few seconds on two cores{live}");
+    say!("deriving everything from the raw traces: half a minute on two cores{live}");
 }
 
 /// Everything from the raw traces, in the order of the flow, each step with its time; the verdicts,
@@ -77,6 +77,15 @@ fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
     let mut times = Vec::new();
     step(&bar, &mut times, "checksums of the raw traces", || {
         derivation.verify_inputs()
+    })?;
+    step(&bar, &mut times, "calibration of the emulated boards", || {
+        derivation.calibrate()
+    })?;
+    step(&bar, &mut times, "sweeps on emulated boards", || {
+        derivation.emulate()
+    })?;
+    step(&bar, &mut times, "emulated traces to curves and optima", || {
+        derivation.emulated_results()
     })?;
     step(&bar, &mut times, "traces to rows and estimates", || {
         derivation.analyze()

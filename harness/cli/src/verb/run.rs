@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use harness::device::Backend;
 use harness::plan_file;
-use harness::store::{Store, sealed_runs};
+use harness::store::{Durability, Store, sealed_runs};
 use harness::sweep::{self, Budget, SweepEnd};
 use model::plan::DeviceKind;
 
@@ -18,10 +18,10 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let plan = plan_file::read(&arguments.file)?;
     let text = fs_err::read_to_string(&arguments.file)?;
     // Everything that can refuse does so before the store is made.
-    let backend = Backend::load(plan.session.device)?;
+    let backend = Backend::load(&plan.session)?;
     drop(backend.open(plan.session.device_index)?);
     let root = arguments.store.join(&plan.name);
-    let store = Store::open(&root, &text).with_context(|| format!("store {}", root.display()))?;
+    let store = Store::open(&root, &text, Durability::of(plan.session.device)).with_context(|| format!("store {}", root.display()))?;
 
     let sealed = sealed_runs(&root, &plan)?.len();
     let total = plan.runs().len();

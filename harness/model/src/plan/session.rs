@@ -15,6 +15,10 @@ pub struct SessionSettings {
     /// Which of them, from 0.
     #[serde(default)]
     pub device_index: u32,
+    /// The board that is emulated, by the name of its profile; needed and allowed for the device
+    /// `emulated` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
     /// Time between two samples.
     pub sample_period_ms: u32,
     /// Idle baseline before the worker starts, in seconds.
@@ -36,6 +40,15 @@ impl SessionSettings {
                 "session.sample_period_ms",
                 self.sample_period_ms,
                 "a whole number from 1 to 1000",
+            ));
+        }
+        if let Some(board) = &self.board
+            && self.device != DeviceKind::Emulated
+        {
+            return Err(PlanError::new(
+                "session.board",
+                board,
+                format!("the key to be left out: device '{}' is what it is, only 'emulated' takes a board", self.device),
             ));
         }
         let times = [

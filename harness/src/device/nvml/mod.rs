@@ -6,7 +6,7 @@ mod gpm;
 
 use model::machine::{Device as DeviceRecord, Machine};
 use model::plan::DeviceKind;
-use model::provenance::Provenance;
+use model::provenance::{EMULATOR_VARIABLE, Provenance};
 use model::reason::Absence;
 use model::run::{Run, hex};
 use model::sample::Sample;
@@ -106,7 +106,11 @@ impl Instrument for NvmlInstrument<'_> {
     }
 
     fn provenance(&self) -> Provenance {
-        Provenance::Measured
+        if std::env::var_os(EMULATOR_VARIABLE).is_some() {
+            Provenance::Emulated
+        } else {
+            Provenance::Measured
+        }
     }
 
     fn launch(&mut self, run: &Run) -> Result<Box<dyn Worker>, LaunchError> {

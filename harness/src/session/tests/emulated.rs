@@ -2,15 +2,30 @@
 
 use model::mark::Mark;
 use model::provenance::Provenance;
+use model::sample::Sample;
 use model::units::{Megahertz, Millijoules};
 
 use super::super::*;
-use crate::device::Backend;
-use crate::fixture::{EMULATED_AXES, emulated_plan, emulated_trace, plan, plan_text, record};
+use crate::device::{DEFAULT_BOARD, ideal_card};
+use crate::fixture::{EMULATED_AXES, emulated, emulated_plan, emulated_trace, plan, plan_text};
 
-/// One tick of 100 ms at the idle power of 75 W: what may pass between the tick that the counter
-/// shows and the sample that saw it.
-const TICK_AT_IDLE_MJ: f64 = 7_500.0;
+/// One tick of 100 ms at the idle power of some 125 W with a context: what may pass between the tick
+/// that the counter shows and the sample that saw it.
+const TICK_AT_IDLE_MJ: f64 = 13_000.0;
+
+/// Where the default board idles without a context once nothing is locked.
+const IDLE_CLOCK: Megahertz = Megahertz::new(345);
+
+/// The clock that is shown a second later, when every switch is over.
+fn clock_later(instrument: &mut dyn Instrument) -> Option<Megahertz> {
+    let later = instrument.clock().now() + Nanos::from_millis(1_000);
+    instrument.clock().sleep_until(later);
+    instrument
+        .sense()
+        .sample()
+        .expect("still there")
+        .sm_clock_mhz
+}
 
 #[derive(Default)]
 struct Stages(Vec<Stage>);
@@ -32,10 +47,10 @@ fn energy_at(trace: &Trace, moment: Nanos) -> Millijoules {
 #[test]
 fn stages_follow_one_another_without_gaps_of_order() {
     let run = emulated_plan().runs().swap_remove(0);
-    let mut instrument = Backend::Emulated.open(0).expect("always there");
+    let backend = emulated();
+    let mut instrument = backend.open_for(&run).expect("always there");
     let mut stages = Stages::default();
-    let trace =
-        super::super::record(instrument.as_mut(), &run, None, &mut stages).expect("recorded");
+    let trace = record(instrument.as_mut(), &run, None, &mut stages).expect("recorded");
     let expected = [
         Stage::IdleBefore,
         Stage::WarmUp,
@@ -71,7 +86,10 @@ fn the_counter_over_the_window_is_the_true_energy_within_a_tick_of_idle() {
     for period_ms in [1, 7, 10, 33] {
         for mut run in emulated_plan().runs() {
             run.session.sample_period_ms = period_ms;
-            let trace = record(&run);
+            // A card with perfect scales: what is left is what the session itself gets wrong.
+            let mut instrument = ideal_card(DEFAULT_BOARD);
+            let trace =
+                record(instrument.as_mut(), &run, None, &mut ()).expect("accepted settings");
             let window = trace.header.span(Stage::Window).expect("the run is good");
             let [begin, end] = [window.begin_ns, window.end_ns].map(|at| energy_at(&trace, at));
             #[expect(clippy::cast_precision_loss, reason = "a few hundred joules")]
@@ -156,22 +174,22 @@ fn a_session_is_a_function_of_its_run() {
 
 #[test]
 fn a_locked_clock_holds_for_the_run_and_is_given_back() {
-    let axes = format!("{EMULATED_AXES}\nsm_clock_mhz = [990]\npower_cap_w = [300]");
+    let axes = format!("{EMULATED_AXES}\nsm_clock_mhz = [990]\npower_cap_w = [600]");
     let run = plan(&plan_text("emulated", &axes, ""))
         .runs()
         .swap_remove(0);
-    let mut instrument = Backend::Emulated.open(0).expect("always there");
-    let trace = super::super::record(instrument.as_mut(), &run, None, &mut ()).expect("in range");
+    let backend = emulated();
+    let mut instrument = backend.open_for(&run).expect("always there");
+    let trace = record(instrument.as_mut(), &run, None, &mut ()).expect("in range");
     let locked = Some(Megahertz::new(990));
-    assert!(
-        trace
-            .samples
-            .iter()
-            .all(|sample| sample.sm_clock_mhz == locked)
-    );
-    assert_eq!(trace.header.machine.device.power_limit_mw, Some(300_000));
-    let after = instrument.sense().sample().expect("still there");
-    assert_eq!(after.sm_clock_mhz, Some(Megahertz::new(1_980)));
+    let window = trace.header.span(Stage::Window).expect("the run is good");
+    let inside = |sample: &&Sample| (window.begin_ns..window.end_ns).contains(&sample.at_ns);
+    assert!(trace.samples.iter().any(|sample| inside(&sample)));
+    for sample in trace.samples.iter().filter(inside) {
+        assert_eq!(sample.sm_clock_mhz, locked);
+    }
+    assert_eq!(trace.header.machine.device.power_limit_mw, Some(600_000));
+    assert_eq!(clock_later(instrument.as_mut()), Some(IDLE_CLOCK));
     assert_eq!(
         instrument.sense().machine().device.power_limit_mw,
         Some(700_000)
@@ -180,16 +198,16 @@ fn a_locked_clock_holds_for_the_run_and_is_given_back() {
 
 #[test]
 fn a_locked_clock_is_given_back_after_a_fault() {
-    let axes = "batch = [1]\nsm_clock_mhz = [990]";
+    let axes = "model = [\"llama-7b\"]\nprecision = [\"bf16\"]\nbatch = [1]\nsm_clock_mhz = [990]";
     let run = plan(&plan_text("emulated", axes, "")).runs().swap_remove(0);
-    let mut instrument = Backend::Emulated.open(0).expect("always there");
-    let trace = super::super::record(instrument.as_mut(), &run, None, &mut ()).expect("in range");
+    let backend = emulated();
+    let mut instrument = backend.open_for(&run).expect("always there");
+    let trace = record(instrument.as_mut(), &run, None, &mut ()).expect("in range");
     assert_eq!(trace.header.faults[0].fault, RunFault::WorkerNotStarted);
     assert!(
         trace.header.faults[0]
             .detail
             .contains("axis 'prompt_tokens' is missing")
     );
-    let after = instrument.sense().sample().expect("still there");
-    assert_eq!(after.sm_clock_mhz, Some(Megahertz::new(1_980)));
+    assert_eq!(clock_later(instrument.as_mut()), Some(IDLE_CLOCK));
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use gpu_sim::Gpu;
+use gpu_sim::{Board, Gpu};
 use model::axis::Axis;
 use model::machine::Machine;
 use model::provenance::Provenance;
@@ -12,7 +12,7 @@ use model::units::{Megahertz, Millijoules, Watts};
 
 use super::super::*;
 use crate::clock::{Clock, VirtualClock};
-use crate::device::{Backend, Control, Sense};
+use crate::device::{Control, DEFAULT_BOARD, Sense};
 use crate::fixture::{EMULATED_AXES, plan, plan_text};
 use crate::worker::{EmulatedWorker, LaunchError};
 
@@ -65,7 +65,10 @@ impl Instrument for Fake {
     }
 
     fn launch(&mut self, run: &Run) -> Result<Box<dyn Worker>, LaunchError> {
-        let gpu = Rc::new(RefCell::new(Gpu::new(self.clock.now())));
+        let gpu = Rc::new(RefCell::new(Gpu::ideal(
+            Board::named(DEFAULT_BOARD).expect("compiled in"),
+            self.clock.now(),
+        )));
         Ok(Box::new(EmulatedWorker::start(
             run,
             self.clock.clone(),
@@ -95,7 +98,7 @@ impl Sense for Fake {
     }
 
     fn machine(&self) -> Machine {
-        Backend::Emulated
+        crate::fixture::emulated()
             .open(0)
             .expect("always there")
             .sense()

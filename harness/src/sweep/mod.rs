@@ -1,5 +1,8 @@
 //! Every run of a plan that is not sealed yet, one after the other, until all are done or the
-//! budget of time is spent.
+//! budget of time is spent. Runs in virtual time are taken side by side: each has a card of its own,
+//! so their traces do not depend on how many there are at once.
+
+mod side_by_side;
 
 use model::plan::Plan;
 use model::run::Run;
@@ -103,25 +106,89 @@ pub fn run(
     observer: &mut dyn SweepObserver,
 ) -> Result<SweepEnd, SweepError> {
     let runs = plan.runs();
-    let planned = Seconds::new(plan.session.planned_s() + EXPECTED_LOADING_S);
-    let mut longest: Option<Seconds> = None;
-    let mut failed = 0;
-    let mut failures_in_a_row = 0;
     let mut left = Vec::new();
     for (index, run) in runs.iter().enumerate() {
         if !store.has(&run.id)? {
             left.push((index, run));
         }
     }
+    let end = if backend.is_virtual() {
+        side_by_side::take(&left, backend, store, budget, observer)?
+    } else {
+        one_by_one(
+            plan,
+            &left,
+            backend,
+            store,
+            budget,
+            started_unix_s,
+            observer,
+        )?
+    };
+    if end == SweepEnd::Complete {
+        store.write_checksums()?;
+    }
+    Ok(end)
+}
+
+/// A run that is left, with its place in the plan.
+type Left<'a> = (usize, &'a Run);
+
+/// What has been tried so far.
+#[derive(Default)]
+struct Tally {
+    failed: usize,
+    failures_in_a_row: u32,
+}
+
+impl Tally {
+    /// Counts the end of a run; too many failures in a row end the sweep.
+    fn count(&mut self, fault: Option<&Fault>) -> Result<(), SweepError> {
+        let Some(fault) = fault else {
+            self.failures_in_a_row = 0;
+            return Ok(());
+        };
+        self.failed += 1;
+        self.failures_in_a_row += 1;
+        if self.failures_in_a_row < MAX_FAILURES_IN_A_ROW {
+            return Ok(());
+        }
+        Err(SweepError::FailureInARow {
+            count: self.failures_in_a_row,
+            fault: fault.fault.to_string(),
+            detail: fault.detail.clone(),
+        })
+    }
+
+    fn end(&self) -> SweepEnd {
+        match self.failed {
+            0 => SweepEnd::Complete,
+            failed => SweepEnd::Failures { failed },
+        }
+    }
+}
+
+fn one_by_one(
+    plan: &Plan,
+    left: &[Left<'_>],
+    backend: &Backend,
+    store: &Store,
+    budget: Budget,
+    started_unix_s: fn() -> Option<u64>,
+    observer: &mut dyn SweepObserver,
+) -> Result<SweepEnd, SweepError> {
+    let planned = Seconds::new(plan.session.planned_s() + EXPECTED_LOADING_S);
+    let mut longest: Option<Seconds> = None;
+    let mut tally = Tally::default();
     for (done, (index, run)) in left.iter().enumerate() {
         if !budget.allows(longest.unwrap_or(planned)) {
             return Ok(SweepEnd::BudgetSpent {
-                left: left.len() - done + failed,
+                left: left.len() - done + tally.failed,
             });
         }
         let begin = monotonic_now();
         observer.run_begins(run, index + 1);
-        let mut instrument = backend.open(plan.session.device_index)?;
+        let mut instrument = backend.open_for(run)?;
         let trace = session::record(
             instrument.as_mut(),
             run,
@@ -130,33 +197,15 @@ pub fn run(
         )?;
         store.seal(&trace)?;
         observer.run_ended(run, &trace.header.faults);
-        match trace.header.faults.first() {
-            None => {
-                failures_in_a_row = 0;
-                // The longest good run so far is the careful guess for the next one.
-                let took = Seconds::from(monotonic_now().saturating_sub(begin));
-                longest = Some(
-                    longest.map_or(took, |longest| if took > longest { took } else { longest }),
-                );
-            }
-            Some(fault) => {
-                failed += 1;
-                failures_in_a_row += 1;
-                if failures_in_a_row == MAX_FAILURES_IN_A_ROW {
-                    return Err(SweepError::FailureInARow {
-                        count: failures_in_a_row,
-                        fault: fault.fault.to_string(),
-                        detail: fault.detail.clone(),
-                    });
-                }
-            }
+        tally.count(trace.header.faults.first())?;
+        if trace.header.faults.is_empty() {
+            // The longest good run so far is the careful guess for the next one.
+            let took = Seconds::from(monotonic_now().saturating_sub(begin));
+            longest =
+                Some(longest.map_or(took, |longest| if took > longest { took } else { longest }));
         }
     }
-    if failed > 0 {
-        return Ok(SweepEnd::Failures { failed });
-    }
-    store.write_checksums()?;
-    Ok(SweepEnd::Complete)
+    Ok(tally.end())
 }
 
 /// Passes the stages of a session on to the observer of the sweep.

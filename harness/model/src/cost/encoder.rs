@@ -1,0 +1,92 @@
+//! Encoders of text with a classification head: BERT and `RoBERTa`.
+//!
+//! An iteration is one pass; every sequence has the length of the axis `prompt_tokens` and no
+//! padding. Beside the blocks a pass launches four kernels: embeddings, their norm, two of the
+//! head.
+
+use super::architecture::Architecture;
+use super::ask::Ask;
+use super::error::CostError;
+use super::phase::Phase;
+use super::tally::{Norm, Tally};
+use super::transformer::{Block, Sight};
+use crate::axis::Axis;
+
+/// Shape of an encoder.
+#[derive(Clone, Copy, Debug)]
+struct Encoder {
+    vocabulary: u64,
+    /// Learned positions, and how many of them a sequence may use.
+    positions: u64,
+    most_tokens: u64,
+    /// Kinds of segments.
+    segments: u64,
+    layers: u64,
+    block: Block,
+}
+
+impl Encoder {
+    /// Devlin et al. 2019, section 3; the uncased English vocabulary.
+    const fn bert(layers: u64, width: u64, heads: u64) -> Self {
+        Self {
+            vocabulary: 30_522,
+            positions: 512,
+            most_tokens: 512,
+            segments: 2,
+            layers,
+            block: Block::encoder(width, 4 * width, heads),
+        }
+    }
+
+    /// Liu et al. 2019: the shapes of BERT; two positions are kept for padding.
+    const fn roberta(layers: u64, width: u64, heads: u64) -> Self {
+        Self {
+            vocabulary: 50_265,
+            positions: 514,
+            segments: 1,
+            ..Self::bert(layers, width, heads)
+        }
+    }
+
+    fn pass(&self, ask: &Ask<'_>, tokens: u64) -> Tally {
+        let mut tally = Tally::new(ask.format);
+        let (batch, width) = (ask.batch, self.block.width);
+        tally.embedding(self.vocabulary, width, batch * tokens);
+        tally.embedding(self.positions, width, tokens);
+        tally.embedding(self.segments, width, 1);
+        tally.elementwise(batch * tokens * width, 2.0, 1.0);
+        // The norm of the embeddings; those of a block are counted in front of its halves.
+        tally.norm(batch * tokens, width, Norm::Layer);
+        for _ in 0..self.layers {
+            self.block.pass(&mut tally, batch, tokens, Sight::Both);
+        }
+        // The first position, once more through a square matrix, then to two classes.
+        tally.linear(batch, width, width, width);
+        tally.linear(batch, width, 2, 2);
+        tally
+    }
+}
+
+impl Architecture for Encoder {
+    fn axes(&self) -> &'static [Axis] {
+        &[Axis::Quantisation, Axis::PromptTokens]
+    }
+
+    fn phases(&self, ask: &Ask<'_>) -> Result<Vec<Phase>, CostError> {
+        let tokens = ask.count(Axis::PromptTokens)?;
+        ask.fits(Axis::PromptTokens, tokens, self.most_tokens)?;
+        let pass = self.pass(ask, tokens);
+        Ok(vec![Phase::once("infer", "request", ask.batch, &pass)])
+    }
+}
+
+pub(super) fn named(model: &str) -> Option<Box<dyn Architecture>> {
+    let encoder = match model {
+        "bert-base" => Encoder::bert(12, 768, 12),
+        "bert-large" => Encoder::bert(24, 1024, 16),
+        "roberta-base" => Encoder::roberta(12, 768, 12),
+        "roberta-large" => Encoder::roberta(24, 1024, 16),
+        _ => return None,
+    };
+    Some(Box::new(encoder))
+}

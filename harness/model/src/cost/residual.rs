@@ -1,0 +1,159 @@
+//! Networks on a ResNet-50: the classifier, Faster R-CNN with a feature pyramid, `DeepLabV3`.
+//!
+//! He et al. 2016, table 1, with the stride in the 3×3 convolution; Lin et al. 2017 (pyramid);
+//! Ren et al. 2015; Chen et al. 2017. Heads as in torchvision, whose parameter counts the tests
+//! hold them to. Suppression of overlapping boxes is a phase of its own elsewhere and not counted.
+
+use super::architecture::Architecture;
+use super::ask::Ask;
+use super::error::CostError;
+use super::image::Image;
+use super::phase::Phase;
+use super::tally::{After, Tally};
+use crate::axis::Axis;
+
+/// Bottleneck blocks of each stage.
+const STAGES: [u64; 4] = [3, 4, 6, 3];
+/// Inner width of the blocks of each stage; their output is four times as wide.
+const WIDTHS: [u64; 4] = [64, 128, 256, 512];
+/// Classes of COCO as torchvision numbers them, background included.
+const DETECTED_CLASSES: u64 = 91;
+/// Classes of Pascal VOC, background included.
+const SEGMENTED_CLASSES: u64 = 21;
+/// Boxes that the second half of Faster R-CNN looks at, of an image.
+const PROPOSALS: u64 = 1_000;
+/// Edge of the features that are taken of a box, and the bilinear samples of each.
+const BOX_EDGE: u64 = 7;
+const BOX_SAMPLE_OPERATIONS: f64 = 4.0 * 8.0;
+const PYRAMID: u64 = 256;
+
+#[derive(Clone, Copy, Debug)]
+enum Residual {
+    Classifier,
+    Detector,
+    Segmenter,
+}
+
+/// Output of each stage of the network.
+fn stages(tally: &mut Tally, image: Image, after: After, strides: [u64; 4]) -> [Image; 4] {
+    let stem = image.conv_relu(tally, 64, 7, 2, after);
+    let mut features = stem.max_pool(tally, 3, 2);
+    let mut outputs = [features; 4];
+    for stage in 0..STAGES.len() {
+        for block in 0..STAGES[stage] {
+            let stride = if block == 0 { strides[stage] } else { 1 };
+            features = bottleneck(tally, features, WIDTHS[stage], stride, after);
+        }
+        outputs[stage] = features;
+    }
+    outputs
+}
+
+/// 1×1, 3×3 and 1×1 with a shortcut, which is a convolution where the shape changes. Launches:
+/// three or four.
+fn bottleneck(tally: &mut Tally, input: Image, width: u64, stride: u64, after: After) -> Image {
+    let narrow = input.conv_relu(tally, width, 1, 1, after);
+    let seen = narrow.conv_relu(tally, width, 3, stride, after);
+    let output = seen.conv_relu(tally, 4 * width, 1, 1, after);
+    if input.channels != output.channels {
+        input.conv(tally, 4 * width, 1, stride, after);
+    }
+    tally.fused(output.elements(), 1.0);
+    output
+}
+
+fn classify(tally: &mut Tally, image: Image) {
+    let [.., last] = stages(tally, image, After::BatchNorm, [1, 2, 2, 2]);
+    tally.elementwise(last.elements(), 1.0, 1.0);
+    tally.linear(image.batch, last.channels, 1_000, 1_000);
+}
+
+fn detect(tally: &mut Tally, image: Image) {
+    let stages = stages(tally, image, After::FrozenNorm, [1, 2, 2, 2]);
+    let mut levels = Vec::new();
+    for stage in stages.into_iter().rev() {
+        let inner = stage.conv(tally, PYRAMID, 1, 1, After::Bias);
+        if !levels.is_empty() {
+            tally.elementwise(inner.elements(), 1.0, 2.25);
+        }
+        levels.push(inner.conv(tally, PYRAMID, 3, 1, After::Bias));
+    }
+    let coarsest = levels[0].max_pool(tally, 1, 2);
+    propose(tally, coarsest);
+    for level in levels {
+        tally.with_known_weights(|tally| propose(tally, level));
+    }
+    let boxes = image.batch * PROPOSALS;
+    let features = BOX_EDGE * BOX_EDGE * PYRAMID;
+    tally.elementwise(boxes * features, BOX_SAMPLE_OPERATIONS, 5.0);
+    tally.linear(boxes, features, 1_024, 1_024);
+    tally.linear(boxes, 1_024, 1_024, 1_024);
+    tally.linear(boxes, 1_024, DETECTED_CLASSES, DETECTED_CLASSES);
+    tally.linear(boxes, 1_024, 4 * DETECTED_CLASSES, 4 * DETECTED_CLASSES);
+}
+
+/// Three anchors at each place: whether something is there, and where.
+fn propose(tally: &mut Tally, level: Image) {
+    let hidden = level.conv_relu(tally, PYRAMID, 3, 1, After::Bias);
+    hidden.conv(tally, 3, 1, 1, After::Bias);
+    hidden.conv(tally, 12, 1, 1, After::Bias);
+}
+
+fn segment(tally: &mut Tally, image: Image) {
+    // Dilated instead of strided from the third stage on: an eighth of the edge is kept.
+    let [_, _, third, last] = stages(tally, image, After::BatchNorm, [1, 2, 1, 1]);
+    for kernel in [1, 3, 3, 3] {
+        last.conv_relu(tally, 256, kernel, 1, After::BatchNorm);
+    }
+    tally.elementwise(last.elements(), 1.0, 1.0);
+    let pooled = Image { edge_px: 1, ..last };
+    pooled.conv_relu(tally, 256, 1, 1, After::BatchNorm);
+    let joined = last.with_channels(5 * 256);
+    let hidden = joined
+        .conv_relu(tally, 256, 1, 1, After::BatchNorm)
+        .conv_relu(tally, 256, 3, 1, After::BatchNorm);
+    let mask = hidden.conv(tally, SEGMENTED_CLASSES, 1, 1, After::Bias);
+    let mask = mask.upsample(tally, 8, 8.0);
+    // The second head, on the third stage, which torchvision also runs.
+    let hidden = third.conv_relu(tally, 256, 3, 1, After::BatchNorm);
+    let second = hidden.conv(tally, SEGMENTED_CLASSES, 1, 1, After::Bias);
+    second.upsample(tally, 8, 8.0);
+    tally.in_and_out(mask.elements());
+}
+
+impl Architecture for Residual {
+    fn axes(&self) -> &'static [Axis] {
+        &[Axis::ResolutionPx]
+    }
+
+    fn phases(&self, ask: &Ask<'_>) -> Result<Vec<Phase>, CostError> {
+        let edge_px = match self {
+            Self::Classifier => ask.resolution(224, 32)?,
+            Self::Detector => ask.resolution(800, 32)?,
+            Self::Segmenter => ask.resolution(520, 8)?,
+        };
+        let image = Image {
+            batch: ask.batch,
+            edge_px,
+            channels: 3,
+        };
+        let mut tally = Tally::new(ask.format);
+        tally.in_and_out(image.elements());
+        match self {
+            Self::Classifier => classify(&mut tally, image),
+            Self::Detector => detect(&mut tally, image),
+            Self::Segmenter => segment(&mut tally, image),
+        }
+        Ok(vec![Phase::once("infer", "image", ask.batch, &tally)])
+    }
+}
+
+pub(super) fn named(model: &str) -> Option<Box<dyn Architecture>> {
+    let network = match model {
+        "resnet-50" => Residual::Classifier,
+        "faster-rcnn" => Residual::Detector,
+        "deeplabv3" => Residual::Segmenter,
+        _ => return None,
+    };
+    Some(Box::new(network))
+}
