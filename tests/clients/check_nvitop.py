@@ -39,7 +39,8 @@ for device in devices:
     memory = processes[os.getpid()].gpu_memory()
     saw(
         f"{snapshot.name}: {shown_w:.0f} W of {snapshot.power_limit / 1e3:.0f} W "
-        f"({error:+.1%} of the truth), {snapshot.gpu_utilization} %, {snapshot.sm_clock} MHz, {snapshot.temperature} C, "
+        f"({error:+.1%} of the truth), {snapshot.gpu_utilization} %, {snapshot.sm_clock} MHz, "
+        f"{snapshot.temperature} C, "
         f"this process with {memory >> 20} MiB"
     )
     emulator.end_load(device.index)

@@ -14,7 +14,20 @@ from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
-TABLES = ("runs", "samples", "marks", "machines")
+# Each table with the columns that name a row and by which it is sorted.
+KEYS = {
+    "runs": ["run_id"],
+    "samples": ["run_id", "sequence"],
+    "marks": ["run_id", "sequence"],
+    "machines": ["run_id"],
+    "emulated_runs": ["run_id"],
+    "emulator_residuals": ["board", "row", "quantity"],
+    "tool_readings": ["client", "method", "board", "load"],
+}
+TABLES = tuple(KEYS)
+# Tables joined by run_id to the runs; the others hold emulated results only, and may be empty.
+TRACES = ("runs", "samples", "marks", "machines")
+EMULATED = ("emulated_runs", "emulator_residuals", "tool_readings")
 RECORDS = 3
 
 
@@ -39,6 +52,16 @@ def dictionary(root: Path) -> dict[str, dict[str, tuple[str, str]]]:
     return columns
 
 
+def height(root: Path, table: str) -> int:
+    """Rows of a table, by the footer of its file; only those of emulated results may be none."""
+    from pyarrow import parquet
+
+    path = root / "data" / f"{table}.parquet"
+    rows = parquet.read_metadata(path).num_rows
+    check(rows > 0 or table in EMULATED, f"{path}: no rows")
+    return rows
+
+
 def croissant(root: Path, columns: dict) -> str:
     """Validates the description and loads records; loading also compares the hashes."""
     import mlcroissant
@@ -52,14 +75,24 @@ def croissant(root: Path, columns: dict) -> str:
     check(not issues.errors and not issues.warnings, f"{path}: {issues.report()}")
     found = {record_set.id for record_set in dataset.metadata.record_sets}
     check(found == set(TABLES), f"{path}: record sets {sorted(found)}, expected {sorted(TABLES)}")
+    loaded = 0
     for table in TABLES:
-        records = list(islice(dataset.records(table), RECORDS))
-        check(bool(records), f"{path}: record set '{table}' gives no record")
+        rows = height(root, table)
+        records = list(islice(dataset.records(table), RECORDS)) if rows else []
+        few = min(RECORDS, rows)
+        check(len(records) == few, f"{path}: '{table}' gives {len(records)} records, not {few}")
+        loaded += len(records)
         expected = {f"{table}/{name}" for name in columns[table]}
         for record in records:
             check(set(record) == expected, f"{path}: a record of '{table}' has other fields")
-            check(record[f"{table}/run_id"] is not None, f"{path}: '{table}' without run_id")
-    return f"mlcroissant {version('mlcroissant')}: valid, {RECORDS} records of {len(TABLES)} sets"
+            for name in KEYS[table]:
+                check(record[f"{table}/{name}"] is not None, f"{path}: '{table}' without {name}")
+    return f"mlcroissant {version('mlcroissant')}: valid, {loaded} records of {len(TABLES)} sets"
+
+
+def count(connection, source: str) -> int:
+    """Rows of what DuckDB finds there."""
+    return connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
 
 
 def duckdb(root: Path, columns: dict) -> str:
@@ -78,10 +111,17 @@ def duckdb(root: Path, columns: dict) -> str:
         check(len(stored) == 1, f"{path}: no 'joulebench.schema' in the file metadata")
         units = {c["name"]: (c["type"], c["unit"]) for c in json.loads(stored[0][0])["columns"]}
         check(units == columns[table], f"{path}: the file metadata disagrees with the dictionary")
-        orphans = connection.execute(
-            f"SELECT count(*) FROM '{path}' WHERE run_id NOT IN (SELECT run_id FROM '{root}/data/runs.parquet')"
-        ).fetchall()[0][0]
+    known = f"(SELECT run_id FROM '{root}/data/runs.parquet')"
+    for table in TRACES:
+        path = root / "data" / f"{table}.parquet"
+        orphans = count(connection, f"'{path}' WHERE run_id NOT IN {known}")
         check(orphans == 0, f"{path}: {orphans} rows of unknown runs")
+    both = count(connection, f"'{root}/data/emulated_runs.parquet' WHERE run_id IN {known}")
+    check(both == 0, f"{both} runs are in runs and in emulated_runs")
+    for table in EMULATED:
+        path = root / "data" / f"{table}.parquet"
+        others = count(connection, f"'{path}' WHERE provenance IS DISTINCT FROM 'emulated'")
+        check(others == 0, f"{path}: {others} rows are not marked emulated")
     # The counter's energy over each window, from the raw readings, against the runs table.
     raw = connection.sql(f"""
         SELECT run_id, energy_counter_j, (max(energy_mj) - min(energy_mj)) / 1000.0
@@ -101,7 +141,25 @@ def duckdb(root: Path, columns: dict) -> str:
     for *point, energy in points.fetchall():
         print(*point, f"{energy:.4g} J", sep="  ")
         check(math.isfinite(energy) and energy > 0, f"{point}: {energy} J per unit")
+    errors(connection, root)
     return f"DuckDB {duckdb.__version__}: {len(raw)} windows agree with the raw readings"
+
+
+def errors(connection, root: Path) -> None:
+    """The errors of tools and emulated boards are those of the numbers beside them."""
+    tables = (
+        ("tool_readings", "reported_j", "true_j"),
+        ("emulator_residuals", "model", "reference"),
+    )
+    for table, found, true in tables:
+        path = root / "data" / f"{table}.parquet"
+        # Recordings are rounded to a hundredth of a percent at worst.
+        wrong = count(
+            connection,
+            f"""'{path}' WHERE abs(({found} / {true} - 1) * 100 - error_pct) > 0.01
+                OR ({found} IS NULL) <> (error_pct IS NULL)""",
+        )
+        check(wrong == 0, f"{path}: error_pct of {wrong} rows is not {found} / {true} - 1")
 
 
 def polars(root: Path, columns: dict) -> str:
@@ -121,10 +179,13 @@ def polars(root: Path, columns: dict) -> str:
         rows += frame.height
         expected = {name: types[kind] for name, (kind, _) in columns[table].items()}
         check(dict(frame.schema) == expected, f"{path}: Polars reads {frame.schema}")
-        key = ["run_id"] if table in ("runs", "machines") else ["run_id", "sequence"]
+        key = KEYS[table]
         check(frame.select(key).is_duplicated().sum() == 0, f"{path}: {key} is no key")
         check(frame.select(key).equals(frame.select(key).sort(key)), f"{path}: not sorted by {key}")
         check(frame["provenance"].null_count() == 0, f"{path}: rows without provenance")
+        if table in EMULATED:
+            origins = set(frame["provenance"].unique())
+            check(origins <= {"emulated"}, f"{path}: provenance is {sorted(origins)}")
     return f"Polars {polars.__version__}: {rows} rows, typed, sorted, keys unique"
 
 

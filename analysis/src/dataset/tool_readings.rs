@@ -6,7 +6,7 @@ use crate::emulated::tool::ToolReading;
 /// The table for these readings.
 pub(super) fn columns(readings: &[&ToolReading]) -> Vec<Filled> {
     let rows = || readings.iter();
-    let reason = |r: &'_ &ToolReading| (!r.reason.is_empty()).then(|| r.reason.clone());
+    let reason = |r: &&ToolReading| (!r.reason.is_empty()).then(|| r.reason.clone());
     vec![
         Filled::texts("client", rows().map(|r| Some(&r.client)))
             .about("tool, by its name on PyPI")
@@ -18,7 +18,7 @@ pub(super) fn columns(readings: &[&ToolReading]) -> Vec<Filled> {
             .about("how the tool comes to its number")
             .required(),
         Filled::texts("board", rows().map(|r| Some(&r.board)))
-            .about("emulated board that the tool read")
+            .about("emulated board that the tool read, as `joulebench emulate --gpu` names it")
             .required(),
         Filled::texts("load", rows().map(|r| Some(&r.load)))
             .about("load that ran on the board")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::{Array as _, RecordBatch, StringArray};
+use arrow_array::{RecordBatch, StringArray};
 use model::provenance::Provenance;
 
 use super::verify::for_each_batch;

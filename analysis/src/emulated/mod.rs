@@ -15,4 +15,4 @@ mod table;
 mod tests;
 pub mod tool;
 
-pub use stage::{EmulatedInputs, EmulatedSummary, read_curves, stage};
+pub use stage::{EmulatedInputs, EmulatedRecords, read, read_curves, read_tables, stage};

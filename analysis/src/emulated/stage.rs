@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::curve::{Curve, Objective, curve, measured};
 use super::numbers::numbers;
 use super::optimum::{Optimum, optimum};
 use super::residual::Residual;
-use super::rows;
+use super::rows::{self, KnownRow};
 use super::table::{optima_table, residuals_table, tools_table};
-use super::tool;
+use super::tool::{self, ToolReading};
 use crate::Error;
 use crate::row::{Row, rows_to_csv};
+use crate::table::Table;
 use crate::write::{write_atomically, write_json};
 
 /// Where the inputs lie.
@@ -36,23 +38,52 @@ pub struct Curves {
     pub optima: Vec<Optimum>,
 }
 
-/// What was derived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmulatedSummary {
-    /// Runs read.
-    pub runs: usize,
+/// What the inputs hold.
+#[derive(Clone, Debug, Default)]
+pub struct EmulatedRecords {
+    known: Vec<KnownRow>,
+    /// Residuals of the calibration.
+    pub residuals: Vec<Residual>,
+    /// What tools reported.
+    pub readings: Vec<ToolReading>,
+}
+
+impl EmulatedRecords {
+    /// The rows of the sweeps, in the order of sweeps and runs.
+    pub fn rows(&self) -> Vec<Row> {
+        self.known.iter().map(|known| known.row.clone()).collect()
+    }
+
     /// Runs with a fault, which enter nothing.
-    pub faulty: usize,
+    pub fn faulty(&self) -> usize {
+        let rows = self.known.iter().map(|known| &known.row);
+        rows.filter(|row| !row.is_faultless()).count()
+    }
+}
+
+/// Reads every input.
+///
+/// # Errors
+/// Those of the traces and files that are read.
+pub fn read(inputs: &EmulatedInputs) -> Result<EmulatedRecords, Error> {
+    Ok(EmulatedRecords {
+        known: rows::read(&inputs.sweeps)?,
+        residuals: read_json(&inputs.residuals)?,
+        readings: tool::read(&inputs.tool_readings)?,
+    })
 }
 
 /// Writes `emulated/rows.csv`, `emulated/dvfs.json`, `emulated/numbers.json` and the tables.
 ///
 /// # Errors
-/// Those of the traces and files that are read; nothing is written then.
-pub fn stage(inputs: &EmulatedInputs, out: &Path) -> Result<EmulatedSummary, Error> {
-    let known = rows::read(&inputs.sweeps)?;
-    let residuals = read_residuals(&inputs.residuals)?;
-    let readings = tool::read(&inputs.tool_readings)?;
+/// Those of [`read`], before anything is written, and of writing.
+pub fn stage(inputs: &EmulatedInputs, out: &Path) -> Result<EmulatedRecords, Error> {
+    let records = read(inputs)?;
+    let EmulatedRecords {
+        known,
+        residuals,
+        readings,
+    } = &records;
     let measured = measured(known.iter().map(|known| &known.row));
     let mut curves = Curves {
         curves: Vec::new(),
@@ -69,25 +100,57 @@ pub fn stage(inputs: &EmulatedInputs, out: &Path) -> Result<EmulatedSummary, Err
         curves.curves.push(found);
     }
     let folder = out.join("emulated");
-    let rows: Vec<Row> = known.iter().map(|known| known.row.clone()).collect();
-    write_atomically(&folder.join("rows.csv"), rows_to_csv(&rows).as_bytes())?;
+    write_atomically(
+        &folder.join("rows.csv"),
+        rows_to_csv(&records.rows()).as_bytes(),
+    )?;
     write_json(&curves_path(out), &curves)?;
-    let numbers = numbers(&known, &curves.optima, &residuals, &readings);
+    let numbers = numbers(known, &curves.optima, residuals, readings);
     write_json(&folder.join("numbers.json"), &numbers)?;
+    write_json(&folder.join(RESIDUALS), residuals)?;
+    write_json(&folder.join(READINGS), readings)?;
     let tables = [
         optima_table(&curves.optima),
-        residuals_table(&residuals),
-        tools_table(&readings),
+        residuals_table(residuals),
+        tools_table(readings),
     ];
     for table in tables {
         let path = |ending: &str| folder.join(format!("tables/{}.{ending}", table.name));
         write_atomically(&path("csv"), table.to_csv().as_bytes())?;
         write_atomically(&path("typ"), table.to_typst().as_bytes())?;
     }
-    Ok(EmulatedSummary {
-        runs: rows.len(),
-        faulty: rows.iter().filter(|row| !row.is_faultless()).count(),
-    })
+    Ok(records)
+}
+
+/// Residuals and readings as they entered the results.
+const RESIDUALS: &str = "residuals.json";
+const READINGS: &str = "tool-readings.json";
+
+/// The tables with their captions; none where nothing was emulated.
+///
+/// # Errors
+/// [`Error::Content`] where a file of [`stage`] is none.
+pub fn read_tables(out: &Path) -> Result<Vec<(&'static str, Table)>, Error> {
+    let Some(curves) = read_curves(out)? else {
+        return Ok(Vec::new());
+    };
+    let folder = out.join("emulated");
+    let residuals: Vec<Residual> = read_json(&folder.join(RESIDUALS))?;
+    let readings: Vec<ToolReading> = read_json(&folder.join(READINGS))?;
+    Ok(vec![
+        (
+            "The clock at which each objective is least",
+            optima_table(&curves.optima),
+        ),
+        (
+            "What common tools report on a known load",
+            tools_table(&readings),
+        ),
+        (
+            "How far the emulated boards are from silicon",
+            residuals_table(&residuals),
+        ),
+    ])
 }
 
 fn curves_path(out: &Path) -> PathBuf {
@@ -103,13 +166,10 @@ pub fn read_curves(out: &Path) -> Result<Option<Curves>, Error> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = fs_err::read_to_string(&path)?;
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|error| Error::content(&path, error))
+    read_json(&path).map(Some)
 }
 
-fn read_residuals(path: &Path) -> Result<Vec<Residual>, Error> {
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let text = fs_err::read_to_string(path)?;
     serde_json::from_str(&text).map_err(|error| Error::content(path, error))
 }

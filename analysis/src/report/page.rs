@@ -32,6 +32,8 @@ pub(super) struct Report {
     pub(super) exclusions: Table,
     pub(super) sensors: Table,
     pub(super) figures: Vec<Drawing>,
+    /// Tables of emulated boards with their captions; empty where nothing was emulated.
+    pub(super) emulated: Vec<(&'static str, Table)>,
     /// Links to folders of raw traces, relative to the report.
     pub(super) raw: Vec<String>,
 }
@@ -78,6 +80,20 @@ fn sections(report: &Report) -> Html {
             .filter(|drawing| drawing.entry.slug == slug);
         Html::joined(found.map(drawn))
     };
+    let emulated = if report.emulated.is_empty() {
+        Html::joined([])
+    } else {
+        let figures = ["dvfs-energy", "dvfs-edp", "dvfs-ed2p"].map(figure);
+        let tables = report
+            .emulated
+            .iter()
+            .map(|(caption, table)| table::html(table, caption));
+        section(
+            "emulated",
+            "Emulated boards: nothing here was measured",
+            figures.into_iter().chain(tables),
+        )
+    };
     Html::joined([
         section("verdicts", "Verdicts", [verdicts::html(&report.claims)]),
         section(
@@ -101,6 +117,7 @@ fn sections(report: &Report) -> Html {
                 table::html(&report.sensors, "What the recordings say about the sensors"),
             ],
         ),
+        emulated,
         section("files", "Files", [files(&report.raw)]),
     ])
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::page::{Drawing, Report, document};
 use crate::Error;
+use crate::emulated;
 use crate::figure::FigureEntry;
 use crate::stage::{
     Layout, read_claims, read_estimates, read_exclusions, read_sensors, read_summary,
@@ -25,6 +26,7 @@ pub fn stage(out: &Path, raw: &[&str]) -> Result<PathBuf, Error> {
         exclusions: exclusions_table(&read_exclusions(&Layout::new(out).exclusions())?),
         sensors: sensor_table(&read_sensors(out)?),
         figures: drawings(out)?,
+        emulated: emulated::read_tables(out)?,
         raw: raw.iter().map(|href| (*href).to_owned()).collect(),
     };
     let path = out.join("report.html");

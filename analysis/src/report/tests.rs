@@ -92,6 +92,7 @@ fn report() -> Report {
         ),
         exclusions: table("exclusions", vec![]),
         sensors: table("sensor", vec![vec![cell("period <script>"), cell("100")]]),
+        emulated: Vec::new(),
         figures: vec![Drawing {
             entry: FigureEntry {
                 slug: "sensor".to_owned(),

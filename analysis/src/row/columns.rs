@@ -177,6 +177,7 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
     axis_column!(Batch, number),
     axis_column!(PromptTokens, number),
     axis_column!(DecodeTokens, number),
+    axis_column!(Phase, word),
     axis_column!(ResolutionPx, number),
     axis_column!(Steps, number),
     axis_column!(Scheduler, word),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use analysis::claim::Claims;
-use analysis::dataset::DatasetSummary;
-use analysis::emulated::{EmulatedInputs, EmulatedSummary};
+use analysis::dataset::{DatasetSummary, EmulatedContent};
+use analysis::emulated::{EmulatedInputs, EmulatedRecords};
 use analysis::stage::{self, AnalyzeSummary};
 use analysis::{figure, report};
 use anyhow::{Context as _, bail};
@@ -20,12 +20,16 @@ pub(crate) struct Derivation {
     pub(crate) layout: Layout,
     pub(crate) out: PathBuf,
     pub(crate) raw: Vec<PathBuf>,
+    /// Whether the emulated boards of the repository belong to the results: not where somebody
+    /// derives from traces of their own.
+    with_emulated: bool,
 }
 
 impl Derivation {
     /// From the given folders of traces, or from those of the repository where none is given.
     pub(crate) fn new(layout: Layout, out: &Path, raw: &[PathBuf]) -> anyhow::Result<Self> {
-        let raw = if raw.is_empty() {
+        let with_emulated = raw.is_empty();
+        let raw = if with_emulated {
             let folder = layout.raw();
             subfolders(&folder).with_context(|| {
                 format!(
@@ -40,6 +44,7 @@ impl Derivation {
             layout,
             out: out.to_owned(),
             raw,
+            with_emulated,
         })
     }
 
@@ -61,23 +66,33 @@ impl Derivation {
         emulated::take(&self.layout, &self.out)
     }
 
-    /// Traces of the emulated sweeps, residuals and recordings of tools to their results.
-    pub(crate) fn emulated_results(&self) -> anyhow::Result<EmulatedSummary> {
-        let inputs = EmulatedInputs {
-            sweeps: emulated::folders(&self.layout, &self.out)?,
-            residuals: self.out.join("emulator/residuals.json"),
-            tool_readings: self.layout.tool_readings(),
-        };
-        let summary = analysis::emulated::stage(&inputs, &self.out)?;
-        if summary.faulty > 0 {
-            bail!(
-                "{} of {} emulated runs have a fault; see {}/emulated/rows.csv",
-                summary.faulty,
-                summary.runs,
-                self.out.display()
-            );
+    /// The emulated sweeps and residuals, where they are not there yet.
+    pub(crate) fn ensure_emulated(&self) -> anyhow::Result<()> {
+        if !self.with_emulated || emulated::are_complete(&self.layout, &self.out)? {
+            return Ok(());
         }
-        Ok(summary)
+        self.calibrate()?;
+        self.emulate()
+    }
+
+    /// Traces of the emulated sweeps, residuals and recordings of tools to their results.
+    pub(crate) fn emulated_results(&self) -> anyhow::Result<()> {
+        let records = analysis::emulated::stage(&self.emulated_inputs()?, &self.out)?;
+        match records.faulty() {
+            0 => Ok(()),
+            faulty => bail!(
+                "{faulty} emulated runs have a fault; see {}/emulated/rows.csv",
+                self.out.display()
+            ),
+        }
+    }
+
+    fn emulated_inputs(&self) -> anyhow::Result<EmulatedInputs> {
+        Ok(EmulatedInputs {
+            sweeps: emulated::folders(&self.layout, &self.out)?,
+            residuals: emulated::residuals(&self.out),
+            tool_readings: self.layout.tool_readings(),
+        })
     }
 
     /// Traces to rows and estimates.
@@ -121,9 +136,21 @@ impl Derivation {
         Ok(report::stage(&self.out, &links)?)
     }
 
-    /// Traces to the dataset.
+    /// Traces to the dataset, with what there is of emulated boards.
     pub(crate) fn dataset(&self) -> anyhow::Result<DatasetSummary> {
-        Ok(analysis::dataset::build_from_traces(&self.raw, &self.out)?)
+        let records = if self.with_emulated {
+            analysis::emulated::read(&self.emulated_inputs()?)?
+        } else {
+            EmulatedRecords::default()
+        };
+        let content = EmulatedContent {
+            runs: &records.rows(),
+            residuals: &records.residuals,
+            readings: &records.readings,
+        };
+        Ok(analysis::dataset::build_from_traces(
+            &self.raw, &content, &self.out,
+        )?)
     }
 
     /// Where the paper lies.

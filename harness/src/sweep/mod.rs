@@ -113,7 +113,14 @@ pub fn run(
         }
     }
     let end = if backend.is_virtual() {
-        side_by_side::take(&left, backend, store, budget, observer)?
+        side_by_side::take(
+            &left,
+            backend,
+            store,
+            budget,
+            side_by_side::processors(),
+            observer,
+        )?
     } else {
         one_by_one(
             plan,

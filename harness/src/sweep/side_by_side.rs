@@ -20,18 +20,24 @@ struct Ended {
     took: Nanos,
 }
 
-/// Takes the runs that are left. The observer hears of them in the order of the plan.
+/// Threads that the machine can run at once.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Takes the runs that are left on so many threads. The observer hears of them in the order of the
+/// plan.
 pub(super) fn take(
     left: &[Left<'_>],
     backend: &Backend,
     store: &Store,
     budget: Budget,
+    threads: usize,
     observer: &mut dyn SweepObserver,
 ) -> Result<SweepEnd, SweepError> {
     if !left.is_empty() && !budget.allows(Seconds::new(0.0)) {
         return Ok(SweepEnd::BudgetSpent { left: left.len() });
     }
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let next = AtomicUsize::new(0);
     let is_over = AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel::<Ended>();

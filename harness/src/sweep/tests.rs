@@ -113,6 +113,33 @@ fn two_sweeps_of_one_plan_give_the_same_bytes() {
 }
 
 #[test]
+fn any_number_of_threads_gives_the_same_bytes_and_the_same_report() {
+    let plan = emulated_plan();
+    let runs = plan.runs();
+    let left: Vec<Left<'_>> = runs.iter().enumerate().collect();
+    let backend = Backend::load(&plan.session).expect("needs no hardware");
+    let taken = |threads: usize| {
+        let folder = folder();
+        let store = Store::open(folder.path(), "a plan", Durability::Kill).expect("a store");
+        let mut diary = Diary::default();
+        let budget = Budget::starting_now(None);
+        side_by_side::take(&left, &backend, &store, budget, threads, &mut diary)
+            .expect("no trouble");
+        store.write_checksums().expect("writable");
+        let list = fs_err::read_to_string(folder.path().join("SHA256SUMS")).expect("there");
+        (list, diary.begun)
+    };
+    let one = taken(1);
+    assert_eq!(
+        one.0.lines().count(),
+        runs.len() + 1,
+        "the runs and the plan"
+    );
+    assert_eq!(one, taken(2));
+    assert_eq!(one, taken(7));
+}
+
+#[test]
 fn a_budget_that_fits_no_run_starts_none() {
     let (folder, plan) = (folder(), emulated_plan());
     let (end, diary) = sweep(&plan, &folder, Some(Seconds::new(1e-9)));

@@ -23,6 +23,20 @@ pub(crate) fn folders(layout: &Layout, out: &Path) -> anyhow::Result<Vec<PathBuf
         .collect()
 }
 
+/// The residuals of the calibration.
+pub(crate) fn residuals(out: &Path) -> PathBuf {
+    out.join("emulator/residuals.json")
+}
+
+/// Whether every emulated sweep was taken to its end and the calibration was made.
+pub(crate) fn are_complete(layout: &Layout, out: &Path) -> anyhow::Result<bool> {
+    let folders = folders(layout, out)?;
+    let are_sealed = folders
+        .iter()
+        .all(|folder| folder.join("SHA256SUMS").exists());
+    Ok(are_sealed && residuals(out).exists())
+}
+
 /// Takes every emulated sweep into a fresh folder.
 pub(crate) fn take(layout: &Layout, out: &Path) -> anyhow::Result<()> {
     for file in layout.emulated_plans() {

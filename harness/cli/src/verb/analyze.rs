@@ -30,8 +30,7 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
     let places = &arguments.places;
     let derivation = Derivation::new(Layout::new(&places.root), &places.out, &arguments.raw)?;
     if arguments.raw.is_empty() {
-        derivation.calibrate()?;
-        derivation.emulate()?;
+        derivation.ensure_emulated()?;
         derivation.emulated_results()?;
     }
     let summary = derivation.analyze()?;

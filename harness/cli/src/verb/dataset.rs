@@ -14,6 +14,7 @@ pub(crate) fn run(arguments: &DatasetArguments) -> anyhow::Result<Exit> {
     match &arguments.action {
         DatasetAction::Build { raw, places } => {
             let derivation = Derivation::new(Layout::new(&places.root), &places.out, raw)?;
+            derivation.ensure_emulated()?;
             let summary = derivation.dataset()?;
             say!("{}: {}", summary.path.display(), words(&summary.counts));
             Ok(Exit::Success)
@@ -39,7 +40,13 @@ fn verify(folder: &Path, json: bool) -> anyhow::Result<Exit> {
 
 fn words(counts: &Counts) -> String {
     format!(
-        "{} runs, {} samples, {} marks, {} machines",
-        counts.runs, counts.samples, counts.marks, counts.machines
+        "{} runs, {} samples, {} marks, {} machines; emulated: {} runs, {} residuals, {} tool readings",
+        counts.runs,
+        counts.samples,
+        counts.marks,
+        counts.machines,
+        counts.emulated_runs,
+        counts.emulator_residuals,
+        counts.tool_readings
     )
 }
