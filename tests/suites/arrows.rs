@@ -18,7 +18,9 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("nvml-sim", &["model", "gpu-sim"]),
     (
         "cli",
-        &["model", "gpu-sim", "harness", "nvml-sim", "analysis", "paper"],
+        &[
+            "model", "gpu-sim", "harness", "nvml-sim", "analysis", "paper",
+        ],
     ),
     ("tests", &["model"]),
 ];

@@ -70,7 +70,12 @@ fn a_budget_too_small_for_one_run_starts_none() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().to_str().unwrap();
     Outcome::of(&mut joulebench([
-        "run", DEMO, "--store", store, "--budget", "0.000001s",
+        "run",
+        DEMO,
+        "--store",
+        store,
+        "--budget",
+        "0.000001s",
     ]))
     .expect_code(4);
     assert!(tree::traces(&folder.path().join("emulated-demo")).is_empty());

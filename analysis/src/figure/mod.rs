@@ -14,8 +14,8 @@
 )]
 
 pub mod chart;
-pub mod dvfs;
 pub mod draw;
+pub mod dvfs;
 pub mod energy;
 mod legend;
 pub mod scale;

@@ -97,7 +97,9 @@ impl Axis {
             Self::Batch => "sequences or images processed together",
             Self::PromptTokens => "prompt length of each sequence",
             Self::DecodeTokens => "tokens decoded for each sequence",
-            Self::Phase => "the one phase of an iteration that is repeated; absent, the whole iteration is",
+            Self::Phase => {
+                "the one phase of an iteration that is repeated; absent, the whole iteration is"
+            }
             Self::ResolutionPx => "edge of a square image",
             Self::Steps => "denoising steps",
             Self::Scheduler => "sampler of a diffusion model",

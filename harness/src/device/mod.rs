@@ -163,9 +163,9 @@ pub fn board(name: &str) -> Result<Arc<Board>, DeviceError> {
         name: name.to_owned(),
         reason,
     };
-    if !Path::new(name)
+    if Path::new(name)
         .extension()
-        .is_some_and(|ending| ending == "toml")
+        .is_none_or(|ending| ending != "toml")
     {
         return Board::named(name).map_err(|error| refused(error.to_string()));
     }

@@ -63,11 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the folder cannot be written, is locked, or holds another plan.
-    pub fn open(
-        root: &Path,
-        plan_text: &str,
-        durability: Durability,
-    ) -> Result<Self, StoreError> {
+    pub fn open(root: &Path, plan_text: &str, durability: Durability) -> Result<Self, StoreError> {
         fs_err::create_dir_all(root)?;
         let lock = fs_err::File::create(root.join(LOCK_FILE))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| StoreError::Locked {

@@ -76,7 +76,8 @@ fn failed_attempts_are_numbered_and_do_not_count_as_the_run() {
 fn the_folder_of_another_plan_is_refused_and_left_alone() {
     let folder = folder();
     drop(open(&folder));
-    let error = Store::open(folder.path(), "name = \"another\"\n", Durability::PowerLoss).expect_err("another plan");
+    let error = Store::open(folder.path(), "name = \"another\"\n", Durability::PowerLoss)
+        .expect_err("another plan");
     assert!(
         error
             .to_string()
@@ -185,7 +186,8 @@ fn a_root_that_is_no_folder_is_named() {
     let folder = folder();
     let file = folder.path().join("file");
     fs_err::write(&file, "").expect("a temporary file");
-    let error = Store::open(&file.join("store"), PLAN, Durability::PowerLoss).expect_err("below a file");
+    let error =
+        Store::open(&file.join("store"), PLAN, Durability::PowerLoss).expect_err("below a file");
     assert!(
         error.to_string().contains(&file.display().to_string()),
         "{error}"

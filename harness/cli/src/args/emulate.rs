@@ -65,7 +65,7 @@ pub(crate) enum Controllers {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EmulateAction {
-    /// Say the true energy of a GPU between two moments of CLOCK_MONOTONIC
+    /// Say the true energy of a GPU between two moments of the monotonic clock
     Truth(TruthArguments),
     /// Give the GPUs of a running emulation something to do
     Load(LoadArguments),

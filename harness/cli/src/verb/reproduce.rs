@@ -78,15 +78,6 @@ fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
     step(&bar, &mut times, "checksums of the raw traces", || {
         derivation.verify_inputs()
     })?;
-    step(&bar, &mut times, "calibration of the emulated boards", || {
-        derivation.calibrate()
-    })?;
-    step(&bar, &mut times, "sweeps on emulated boards", || {
-        derivation.emulate()
-    })?;
-    step(&bar, &mut times, "emulated traces to curves and optima", || {
-        derivation.emulated_results()
-    })?;
     step(&bar, &mut times, "traces to rows and estimates", || {
         derivation.analyze()
     })?;
@@ -94,6 +85,21 @@ fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
         derivation.claims()
     })?;
     let took = Seconds::new(times.iter().map(|(_, seconds)| seconds).sum());
+    step(
+        &bar,
+        &mut times,
+        "calibration of the emulated boards",
+        || derivation.calibrate(),
+    )?;
+    step(&bar, &mut times, "sweeps on emulated boards", || {
+        derivation.emulate()
+    })?;
+    step(
+        &bar,
+        &mut times,
+        "emulated traces to curves and optima",
+        || derivation.emulated_results(),
+    )?;
     step(&bar, &mut times, "figures", || derivation.figures())?;
     let paper = step(&bar, &mut times, "paper", || derivation.paper())?;
     step(&bar, &mut times, "dataset", || {

@@ -21,7 +21,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let backend = Backend::load(&plan.session)?;
     drop(backend.open(plan.session.device_index)?);
     let root = arguments.store.join(&plan.name);
-    let store = Store::open(&root, &text, Durability::of(plan.session.device)).with_context(|| format!("store {}", root.display()))?;
+    let store = Store::open(&root, &text, Durability::of(plan.session.device))
+        .with_context(|| format!("store {}", root.display()))?;
 
     let sealed = sealed_runs(&root, &plan)?.len();
     let total = plan.runs().len();

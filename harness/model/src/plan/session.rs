@@ -48,7 +48,10 @@ impl SessionSettings {
             return Err(PlanError::new(
                 "session.board",
                 board,
-                format!("the key to be left out: device '{}' is what it is, only 'emulated' takes a board", self.device),
+                format!(
+                    "the key to be left out: device '{}' is what it is, only 'emulated' takes a board",
+                    self.device
+                ),
             ));
         }
         let times = [
