@@ -5,6 +5,7 @@ use model::provenance::Provenance;
 
 use super::source::ClaimTest;
 use super::verdict::{Bounds, Criterion};
+use crate::emulated::{Curves, EmulatedEvidence};
 use crate::estimate::{ComparisonRecord, EstimateRecord, Estimates, Metric};
 use crate::imported::{SensorQuantity, SensorReport};
 
@@ -32,9 +33,16 @@ impl Number {
 }
 
 /// Everything that claims may be about.
-pub(super) struct Findings<'a> {
-    pub(super) estimates: &'a Estimates,
-    pub(super) sensors: &'a SensorReport,
+#[derive(Clone, Copy, Debug)]
+pub struct Findings<'a> {
+    /// Estimates of points, and their ratios.
+    pub estimates: &'a Estimates,
+    /// What is known of sensors.
+    pub sensors: &'a SensorReport,
+    /// Curves and best clocks of emulated sweeps, where they were derived.
+    pub curves: Option<&'a Curves>,
+    /// What else is known of the emulator, where it was derived.
+    pub emulated: Option<&'a EmulatedEvidence>,
 }
 
 impl Findings<'_> {
@@ -71,6 +79,26 @@ impl Findings<'_> {
             ClaimTest::SensorWithin { keys, .. } | ClaimTest::SensorBeyond { keys, .. } => {
                 keys.iter().map(|key| self.sensor(key)).collect()
             }
+            ClaimTest::OptimumRatioWithin {
+                sweeps,
+                phase,
+                objective,
+                metric,
+                ..
+            } => self.optimum_ratios(sweeps, phase, *objective, *metric),
+            ClaimTest::OptimumClockAtLeast {
+                sweeps,
+                objective,
+                numerator,
+                denominator,
+                ..
+            } => self.optimum_clocks(sweeps, *objective, numerator, denominator),
+            ClaimTest::CounterTruthWithin {
+                sweeps, quantity, ..
+            } => self.counter_truth(sweeps, *quantity),
+            ClaimTest::ResidualsWithin { used_for, .. } => self.residual_shares(used_for),
+            ClaimTest::ToolsWithin { loads, .. } => self.tool_errors(loads),
+            ClaimTest::WorstToolAtLeast { loads, .. } => self.worst_tool_error(loads),
         }
     }
 
@@ -136,10 +164,15 @@ impl Findings<'_> {
 impl ClaimTest {
     pub(super) fn criterion(&self) -> Criterion {
         match self {
-            Self::RatioAtLeast { bound, .. } => Criterion::AtLeast(*bound),
-            Self::EstimateWithin { low, high, .. } | Self::SensorWithin { low, high, .. } => {
-                Criterion::Within(*low, *high)
-            }
+            Self::RatioAtLeast { bound, .. }
+            | Self::OptimumClockAtLeast { bound, .. }
+            | Self::WorstToolAtLeast { bound, .. } => Criterion::AtLeast(*bound),
+            Self::EstimateWithin { low, high, .. }
+            | Self::SensorWithin { low, high, .. }
+            | Self::OptimumRatioWithin { low, high, .. }
+            | Self::CounterTruthWithin { low, high, .. }
+            | Self::ToolsWithin { low, high, .. } => Criterion::Within(*low, *high),
+            Self::ResidualsWithin { bound, .. } => Criterion::Within(0.0, *bound),
             Self::SensorBeyond { bound, .. } => Criterion::Beyond(*bound),
         }
     }

@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::evidence::{Findings, Number};
 use super::source::{Claim, ClaimFile, Level, PaperValue};
 use super::verdict::Verdict;
-use crate::estimate::Estimates;
-use crate::imported::SensorReport;
 
 /// Version of `claims.json`. Changelog: 1 = first.
 pub const CLAIMS_SCHEMA: u32 = 1;
@@ -79,14 +77,13 @@ pub struct Evidence {
 }
 
 /// Tests every claim.
-pub fn judge(file: &ClaimFile, estimates: &Estimates, sensors: &SensorReport) -> Claims {
-    let findings = Findings { estimates, sensors };
+pub fn judge(file: &ClaimFile, findings: &Findings<'_>) -> Claims {
     Claims {
         schema: CLAIMS_SCHEMA,
         claims: file
             .claims
             .iter()
-            .map(|claim| result(claim, &findings))
+            .map(|claim| result(claim, findings))
             .collect(),
     }
 }

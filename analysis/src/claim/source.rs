@@ -1,12 +1,15 @@
 //! `claims.toml`: sentences and their tests, fixed before the data.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 
 use model::point::Point;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::emulated::curve::Objective;
+use crate::emulated::tool::LOADS;
 use crate::estimate::Metric;
 
 /// The whole of `claims.toml`.
@@ -107,6 +110,107 @@ pub enum ClaimTest {
         /// Least distance from zero.
         bound: f64,
     },
+    /// A metric at the best clock, by the same at the highest clock, lies between bounds.
+    OptimumRatioWithin {
+        /// Names of the emulated sweeps.
+        sweeps: Vec<String>,
+        /// Phase of the work.
+        phase: String,
+        /// What the best clock makes least.
+        objective: Objective,
+        /// What is compared.
+        metric: OptimumMetric,
+        /// Lower bound.
+        low: f64,
+        /// Upper bound.
+        high: f64,
+    },
+    /// The best clock of one phase by that of another is at least the bound, whichever of the
+    /// clocks that cannot be told apart from the best are taken.
+    OptimumClockAtLeast {
+        /// Names of the emulated sweeps.
+        sweeps: Vec<String>,
+        /// What the best clock makes least.
+        objective: Objective,
+        /// The phase above the line.
+        numerator: String,
+        /// The phase below the line.
+        denominator: String,
+        /// The least ratio.
+        bound: f64,
+    },
+    /// The energy counter of emulated sweeps against their truth lies between bounds.
+    CounterTruthWithin {
+        /// Names of the sweeps.
+        sweeps: Vec<String>,
+        /// What is tested.
+        quantity: TruthQuantity,
+        /// Lower bound, in percent.
+        low: f64,
+        /// Upper bound, in percent.
+        high: f64,
+    },
+    /// The error of each of the emulator's residuals is at most `bound` times its tolerance.
+    ResidualsWithin {
+        /// Those that were fitted (`fit`), or those kept back (`holdout`).
+        used_for: String,
+        /// Largest share of the tolerance.
+        bound: f64,
+    },
+    /// The error of every tool that reports an energy lies between bounds.
+    ToolsWithin {
+        /// The loads.
+        loads: Vec<String>,
+        /// Lower bound, in percent of the truth.
+        low: f64,
+        /// Upper bound, in percent of the truth.
+        high: f64,
+    },
+    /// At least one tool is this far from the truth.
+    WorstToolAtLeast {
+        /// The loads.
+        loads: Vec<String>,
+        /// Least distance of the worst, in percent of the truth.
+        bound: f64,
+    },
+}
+
+/// What is compared between the best clock and the highest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimumMetric {
+    /// Energy of one unit of output.
+    Energy,
+    /// Time of one unit of output.
+    Time,
+}
+
+impl fmt::Display for OptimumMetric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Energy => "energy",
+            Self::Time => "time",
+        })
+    }
+}
+
+/// What is tested of a counter whose truth is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TruthQuantity {
+    /// Largest distance of a run's energy from the truth.
+    ErrorMax,
+    /// Largest distance of a run's energy from the line of one gain and one offset.
+    ResidualMax,
+}
+
+impl fmt::Display for TruthQuantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ErrorMax => "largest error of the counter",
+            Self::ResidualMax => "largest distance of the counter from one gain and one offset",
+        })
+    }
 }
 
 impl ClaimFile {
@@ -156,7 +260,12 @@ impl Claim {
             return wrong("paper: expected a finite value and a tolerance_pct of 0 or more");
         }
         match &self.test {
-            ClaimTest::RatioAtLeast { bound, .. } if !(bound.is_finite() && *bound > 0.0) => {
+            ClaimTest::RatioAtLeast { bound, .. }
+            | ClaimTest::OptimumClockAtLeast { bound, .. }
+            | ClaimTest::ResidualsWithin { bound, .. }
+            | ClaimTest::WorstToolAtLeast { bound, .. }
+                if !(bound.is_finite() && *bound > 0.0) =>
+            {
                 wrong(&format!("bound = {bound}: expected a number above 0"))
             }
             ClaimTest::SensorBeyond { bound, .. } if !(bound.is_finite() && *bound >= 0.0) => {
@@ -164,6 +273,9 @@ impl Claim {
             }
             ClaimTest::EstimateWithin { low, high, .. }
             | ClaimTest::SensorWithin { low, high, .. }
+            | ClaimTest::OptimumRatioWithin { low, high, .. }
+            | ClaimTest::CounterTruthWithin { low, high, .. }
+            | ClaimTest::ToolsWithin { low, high, .. }
                 if !(low.is_finite() && high.is_finite() && low < high) =>
             {
                 wrong(&format!(
@@ -174,6 +286,27 @@ impl Claim {
                 if keys.is_empty() =>
             {
                 wrong("keys = []: expected at least one key of sensor.json")
+            }
+            ClaimTest::OptimumRatioWithin { sweeps, .. }
+            | ClaimTest::OptimumClockAtLeast { sweeps, .. }
+            | ClaimTest::CounterTruthWithin { sweeps, .. }
+                if sweeps.is_empty() =>
+            {
+                wrong("sweeps = []: expected the name of at least one sweep")
+            }
+            ClaimTest::ToolsWithin { loads, .. } | ClaimTest::WorstToolAtLeast { loads, .. } => {
+                match loads.iter().find(|load| !LOADS.contains(&load.as_str())) {
+                    Some(load) => {
+                        wrong(&format!("loads: {load}: expected of {}", LOADS.join(", ")))
+                    }
+                    None if loads.is_empty() => wrong("loads = []: expected at least one load"),
+                    None => Ok(()),
+                }
+            }
+            ClaimTest::ResidualsWithin { used_for, .. }
+                if !["fit", "holdout"].contains(&used_for.as_str()) =>
+            {
+                wrong(&format!("used_for = {used_for}: expected fit or holdout"))
             }
             _ => Ok(()),
         }

@@ -5,6 +5,12 @@ use model::point::Point;
 use model::provenance::Provenance;
 
 use super::*;
+use crate::emulated::curve::Objective;
+use crate::emulated::residual::Residual;
+use crate::emulated::tests::best;
+use crate::emulated::tool::ToolReading;
+use crate::emulated::truth::CounterTruth;
+use crate::emulated::{Curves, EmulatedEvidence};
 use crate::estimate::{
     ComparisonRecord, ESTIMATES_SCHEMA, EstimateRecord, Estimates, Method, Metric, MissingRecord,
 };
@@ -90,7 +96,172 @@ fn no_sensors() -> SensorReport {
 
 fn verdict_of(text: &str, estimates: &Estimates) -> ClaimResult {
     let file = ClaimFile::parse(text).expect("a valid claims file");
-    judge(&file, estimates, &no_sensors()).claims.remove(0)
+    let findings = Findings {
+        estimates,
+        sensors: &no_sensors(),
+        curves: None,
+        emulated: None,
+    };
+    judge(&file, &findings).claims.remove(0)
+}
+
+/// One residual that was fitted and one kept back and beyond its tolerance; a tool with an energy on
+/// one load and none on the other.
+fn evidence() -> EmulatedEvidence {
+    let residual = |quantity: &str, error_pct: f64, used_for: &str| Residual {
+        board: "h200".into(),
+        source: "a recording".into(),
+        row: "copy_4gib".into(),
+        quantity: quantity.into(),
+        unit: "W".into(),
+        reference: 600.0,
+        solved: None,
+        simulated: None,
+        model: 600.0 + 6.0 * error_pct,
+        error_pct,
+        tolerance_pct: Some(4.0),
+        is_within: error_pct.abs() <= 4.0,
+        used_for: used_for.into(),
+    };
+    let reading = |load: &str, error_pct: Option<f64>| ToolReading {
+        client: "zeus".into(),
+        version: "1".into(),
+        board: "h100-sxm".into(),
+        load: load.into(),
+        method: "counter".into(),
+        window_s: 10.0,
+        reported_j: error_pct.map(|error| 1_000.0 + 10.0 * error),
+        true_j: 1_000.0,
+        error_pct,
+        reason: "too short".into(),
+        provenance: "emulated".into(),
+    };
+    EmulatedEvidence {
+        counters: Vec::new(),
+        residuals: vec![
+            residual("power", -0.7, "fit"),
+            residual("throughput", 5.2, "holdout"),
+        ],
+        tool_readings: vec![reading("steady", Some(31.2)), reading("burst", None)],
+    }
+}
+
+/// The verdict on the emulated sweep and the evidence of the tests of `emulated`: decode costs least
+/// at 900 of 1200 MHz, where it takes a third longer.
+fn emulated_verdict_of(test: &str) -> ClaimResult {
+    let text = format!("{}{test}", &RATIO[..RATIO.find("kind").expect("a test")]);
+    let file = ClaimFile::parse(&text).expect("a valid claims file");
+    let mut evidence = evidence();
+    evidence.counters.push(CounterTruth {
+        sweep: "dvfs".into(),
+        device: "a board".into(),
+        n: 12,
+        error_median_pct: 1.0,
+        error_max_pct: 1.0,
+        gain: Some(1.01),
+        offset_j: Some(0.0),
+        residual_max_pct: Some(0.0),
+    });
+    let mut slower = best(Objective::Energy);
+    slower.phase = "prefill".into();
+    (slower.sm_clock_mhz, slower.lowest_mhz, slower.highest_mhz) = (1_000, 950, 1_000);
+    let curves = Curves {
+        curves: Vec::new(),
+        optima: vec![best(Objective::Energy), slower],
+    };
+    let findings = Findings {
+        estimates: &estimates(0.25, 0.24, 0.26),
+        sensors: &no_sensors(),
+        curves: Some(&curves),
+        emulated: Some(&evidence),
+    };
+    judge(&file, &findings).claims.remove(0)
+}
+
+#[test]
+fn saving_and_slowdown_at_the_best_clock_are_tested_for_each_sweep() {
+    let test = |sweep: &str, metric: &str, high: &str| {
+        emulated_verdict_of(&format!(
+            "kind = \"optimum_ratio_within\"\nsweeps = [\"{sweep}\"]\nphase = \"decode\"\n\
+             objective = \"energy\"\nmetric = \"{metric}\"\nlow = 0.0\nhigh = {high}\n"
+        ))
+    };
+    let saving = test("dvfs", "energy", "0.85");
+    assert_eq!(saving.verdict, Verdict::Supported, "{saving:?}");
+    let decisive = saving.decisive.expect("a number");
+    assert_eq!((decisive.provenance, decisive.n), (Provenance::Emulated, 4));
+    assert_eq!(test("dvfs", "time", "1.2").verdict, Verdict::Refuted);
+    let missing = test("other", "energy", "0.85");
+    assert_eq!(missing.verdict, Verdict::Unavailable);
+    assert!(
+        missing
+            .reason
+            .is_some_and(|reason| reason.contains("sweep 'other'"))
+    );
+}
+
+#[test]
+fn the_order_of_best_clocks_is_tested_with_those_that_are_as_good() {
+    let test = |above: &str, below: &str| {
+        emulated_verdict_of(&format!(
+            "kind = \"optimum_clock_at_least\"\nsweeps = [\"dvfs\"]\nobjective = \"energy\"\n\
+             numerator = \"{above}\"\ndenominator = \"{below}\"\nbound = 1.01\n"
+        ))
+        .verdict
+    };
+    assert_eq!(test("prefill", "decode"), Verdict::Supported);
+    assert_eq!(test("decode", "prefill"), Verdict::Refuted);
+}
+
+#[test]
+fn counters_residuals_and_tools_are_tested_without_sampling_error() {
+    let counter = |quantity: &str| {
+        emulated_verdict_of(&format!(
+            "kind = \"counter_truth_within\"\nsweeps = [\"dvfs\"]\nquantity = \"{quantity}\"\nlow = 0.0\nhigh = 0.5\n"
+        ))
+        .verdict
+    };
+    assert_eq!(counter("residual_max"), Verdict::Supported);
+    assert_eq!(counter("error_max"), Verdict::Refuted);
+
+    let residuals = |used_for: &str| {
+        emulated_verdict_of(&format!(
+            "kind = \"residuals_within\"\nused_for = \"{used_for}\"\nbound = 1.0\n"
+        ))
+    };
+    assert_eq!(residuals("fit").verdict, Verdict::Supported);
+    let refuted = residuals("holdout");
+    assert_eq!(refuted.verdict, Verdict::Refuted);
+    assert!(
+        refuted
+            .decisive
+            .is_some_and(|number| number.subject.contains("copy_4gib, throughput"))
+    );
+
+    let tools = |loads: &str| {
+        let test =
+            format!("kind = \"tools_within\"\nloads = [\"{loads}\"]\nlow = -40.0\nhigh = 40.0\n");
+        emulated_verdict_of(&test).verdict
+    };
+    assert_eq!(tools("steady"), Verdict::Supported);
+    assert_eq!(tools("burst"), Verdict::Unavailable);
+    let worst = "kind = \"worst_tool_at_least\"\nloads = [\"steady\"]\nbound = 40.0\n";
+    assert_eq!(emulated_verdict_of(worst).verdict, Verdict::Refuted);
+}
+
+#[test]
+fn without_emulated_results_their_claims_name_the_next_step() {
+    let text = format!(
+        "{}kind = \"tools_within\"\nloads = [\"steady\"]\nlow = -1.0\nhigh = 1.0\n",
+        &RATIO[..RATIO.find("kind").expect("a test")]
+    );
+    let result = verdict_of(&text, &estimates(0.25, 0.24, 0.26));
+    assert_eq!(result.verdict, Verdict::Unavailable);
+    assert!(
+        result
+            .reason
+            .is_some_and(|reason| reason.contains("joulebench reproduce"))
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! tables, figures and numbers carry the word.
 
 pub mod curve;
+pub mod evidence;
 mod numbers;
 pub mod optimum;
 pub mod residual;
@@ -12,7 +13,9 @@ mod rows;
 mod stage;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod tool;
+pub mod truth;
 
-pub use stage::{EmulatedInputs, EmulatedRecords, read, read_curves, read_tables, stage};
+pub use evidence::{EmulatedEvidence, read_evidence};
+pub use stage::{Curves, EmulatedInputs, EmulatedRecords, read, read_curves, read_tables, stage};

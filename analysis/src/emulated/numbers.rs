@@ -145,7 +145,7 @@ fn counters(collection: &mut Collection, rows: &[KnownRow]) {
         for (part, value) in parts {
             collection.put(
                 format!("{key}.{part}"),
-                format!("{value:+.2}"),
+                format!("{value:+.2}").replace('-', "\u{2212}"),
                 Some(value),
                 "%",
                 source,

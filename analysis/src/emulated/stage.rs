@@ -12,6 +12,7 @@ use super::residual::Residual;
 use super::rows::{self, KnownRow};
 use super::table::{optima_table, residuals_table, tools_table};
 use super::tool::{self, ToolReading};
+use super::truth::truth_of;
 use crate::Error;
 use crate::row::{Row, rows_to_csv};
 use crate::table::Table;
@@ -109,6 +110,7 @@ pub fn stage(inputs: &EmulatedInputs, out: &Path) -> Result<EmulatedRecords, Err
     write_json(&folder.join("numbers.json"), &numbers)?;
     write_json(&folder.join(RESIDUALS), residuals)?;
     write_json(&folder.join(READINGS), readings)?;
+    write_json(&folder.join(COUNTERS), &truth_of(known))?;
     let tables = [
         optima_table(&curves.optima),
         residuals_table(residuals),
@@ -123,8 +125,10 @@ pub fn stage(inputs: &EmulatedInputs, out: &Path) -> Result<EmulatedRecords, Err
 }
 
 /// Residuals and readings as they entered the results.
-const RESIDUALS: &str = "residuals.json";
-const READINGS: &str = "tool-readings.json";
+pub(super) const RESIDUALS: &str = "residuals.json";
+pub(super) const READINGS: &str = "tool-readings.json";
+/// The energy counters against the truth.
+pub(super) const COUNTERS: &str = "counters.json";
 
 /// The tables with their captions; none where nothing was emulated.
 ///
@@ -169,7 +173,7 @@ pub fn read_curves(out: &Path) -> Result<Option<Curves>, Error> {
     read_json(&path).map(Some)
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let text = fs_err::read_to_string(path)?;
     serde_json::from_str(&text).map_err(|error| Error::content(path, error))
 }

@@ -24,7 +24,11 @@ pub(super) fn optima_table(optima: &[Optimum]) -> Table {
             Column::number("alike_mhz", "not told from it (MHz)"),
             Column::data("reference_mhz"),
             Column::number("energy_ratio", "Energy"),
+            Column::data("energy_ratio_low"),
+            Column::data("energy_ratio_high"),
             Column::number("time_ratio", "Time"),
+            Column::data("time_ratio_low"),
+            Column::data("time_ratio_high"),
             Column::number("n", "n"),
             Column::words("provenance", "Provenance"),
         ],
@@ -39,7 +43,7 @@ pub(super) fn optima_table(optima: &[Optimum]) -> Table {
 }
 
 fn optimum_row(optimum: &Optimum) -> Vec<Cell> {
-    vec![
+    let mut cells = vec![
         Cell::same(&optimum.sweep),
         Cell::same(optimum.device.trim_end_matches(" (emulated)")),
         Cell::same(&optimum.phase),
@@ -50,11 +54,11 @@ fn optimum_row(optimum: &Optimum) -> Vec<Cell> {
         Cell::same(optimum.sm_clock_mhz.to_string()),
         Cell::same(range(optimum.lowest_mhz, optimum.highest_mhz)),
         Cell::same(optimum.reference_mhz.to_string()),
-        stat(&optimum.energy),
-        stat(&optimum.time),
-        Cell::same(optimum.n.to_string()),
-        Cell::same(EMULATED),
-    ]
+    ];
+    cells.extend(stat(&optimum.energy));
+    cells.extend(stat(&optimum.time));
+    cells.extend([Cell::same(optimum.n.to_string()), Cell::same(EMULATED)]);
+    cells
 }
 
 fn range(low: u32, high: u32) -> String {
@@ -65,13 +69,18 @@ fn range(low: u32, high: u32) -> String {
     }
 }
 
-fn stat(stat: &Stat) -> Cell {
+fn stat(stat: &Stat) -> [Cell; 3] {
     let printed = print_estimate(stat.value, stat.low, stat.high);
-    let text = match printed.interval() {
-        Some(interval) => format!("{} {interval}", printed.value),
-        None => printed.value,
-    };
-    Cell::number(Some(stat.value), text)
+    [
+        Cell::number(Some(stat.value), printed.with_interval()),
+        Cell::number(stat.low, ""),
+        Cell::number(stat.high, ""),
+    ]
+}
+
+/// A deviation in percent with its sign, as typesetters write it.
+fn signed(error_pct: f64, decimals: usize) -> String {
+    format!("{error_pct:+.decimals$}").replace('-', "\u{2212}")
 }
 
 /// What is left between silicon and the boards that imitate it.
@@ -112,7 +121,7 @@ fn residual_row(residual: &Residual) -> Vec<Cell> {
         Cell::same(&residual.unit),
         Cell::number(
             Some(residual.error_pct),
-            format!("{:+.1}{mark}", residual.error_pct),
+            format!("{}{mark}", signed(residual.error_pct, 1)),
         ),
         Cell::number(
             residual.tolerance_pct,
@@ -201,8 +210,8 @@ fn load_column(load: &str) -> Option<Column> {
 
 fn error_text(reading: Option<&ToolReading>) -> String {
     match reading.and_then(|reading| reading.error_pct) {
-        Some(error) if error.abs() < 9.95 => format!("{error:+.1}"),
-        Some(error) => format!("{error:+.0}"),
+        Some(error) if error.abs() < 9.95 => signed(error, 1),
+        Some(error) => signed(error, 0),
         None => "\u{2013}".to_owned(),
     }
 }

@@ -46,7 +46,7 @@ fn found() -> ((String, String, String), Measured, Curve) {
     (key, runs, curve)
 }
 
-fn best(objective: Objective) -> Optimum {
+pub(crate) fn best(objective: Objective) -> Optimum {
     let (key, runs, curve) = found();
     optimum(&key, &curve, &runs, objective).unwrap()
 }

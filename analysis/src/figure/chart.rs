@@ -105,8 +105,7 @@ pub struct Series {
 pub enum Mark {
     /// A marker at each point, its interval, and a line between.
     Estimates,
-    /// A line through many points whose intervals are narrower than the line; the source table has
-    /// them.
+    /// A line through many points, their intervals as a pale band, and a marker at the least.
     Curve,
     /// A line that keeps each value until the next point: a mean over an interval that starts
     /// there.

@@ -1,6 +1,6 @@
 //! From a chart to SVG.
 
-use super::chart::{Axis, Chart, Mark, Panel, Point, ScaleKind, Series, Width};
+use super::chart::{Axis, Chart, Interval, Mark, Panel, Point, ScaleKind, Series, Width};
 use super::legend;
 use super::scale::{Scale, tick_text};
 use super::svg::{Anchor, Svg, TextStyle};
@@ -166,7 +166,14 @@ fn draw_series(svg: &mut Svg, series: &Series, aside: f64, frame: &Frame) {
     let places: Vec<(f64, f64)> = series.points.iter().map(place).collect();
     match series.mark {
         Mark::Steps => svg.polyline(&steps(&places), look.colour, 1.1, look.dash),
-        Mark::Curve => svg.polyline(&places, look.colour, 1.4, look.dash),
+        Mark::Curve => {
+            band(svg, &series.points, frame, look);
+            svg.polyline(&places, look.colour, 1.2, look.dash);
+            let least = series.points.iter().min_by(|a, b| a.y.total_cmp(&b.y));
+            if let Some(least) = least {
+                marker(svg, place(least), look);
+            }
+        }
         Mark::Estimates => {
             svg.polyline(&places, look.colour, 0.9, look.dash);
             for point in &series.points {
@@ -199,6 +206,22 @@ fn steps(places: &[(f64, f64)]) -> Vec<(f64, f64)> {
         .windows(2)
         .flat_map(|pair| [pair[0], (pair[1].0, pair[0].1)]);
     corners.chain(std::iter::once(*last)).collect()
+}
+
+/// The intervals of neighbouring points as one area; a point without one has its value.
+fn band(svg: &mut Svg, points: &[Point], frame: &Frame, look: Look) {
+    let end = |point: &Point, of: fn(Interval) -> f64| {
+        frame.place(point.x, point.interval.map_or(point.y, of))
+    };
+    let upper = points
+        .iter()
+        .map(|point| end(point, |interval| interval.high));
+    let lower = points.iter().rev();
+    let lower = lower.map(|point| end(point, |interval| interval.low));
+    let corners: Vec<(f64, f64)> = upper.chain(lower).collect();
+    if points.iter().any(|point| point.interval.is_some()) {
+        svg.area(&corners, look.colour);
+    }
 }
 
 fn interval(svg: &mut Svg, point: &Point, aside: f64, frame: &Frame, look: Look) {
@@ -253,7 +276,7 @@ pub(crate) fn marker(svg: &mut Svg, (x, y): (f64, f64), look: Look) {
 mod tests {
     use model::provenance::Provenance;
 
-    use super::super::chart::{Interval, Ticks};
+    use super::super::chart::Ticks;
     use super::*;
 
     fn small() -> Chart {

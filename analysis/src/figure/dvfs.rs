@@ -23,10 +23,12 @@ fn figure(curves: &[Curve], objective: Objective) -> Chart {
     let phases: BTreeSet<&str> = curves.iter().map(|curve| curve.phase.as_str()).collect();
     let boards: BTreeSet<&str> = curves.iter().map(|curve| curve.device.as_str()).collect();
     let boards: Vec<&str> = boards.into_iter().collect();
+    // Prefill comes before decode in time; by name it is the other way round.
     let panels = phases
         .iter()
+        .rev()
         .map(|phase| Panel {
-            title: phase.to_string(),
+            title: title_of(phase),
             span: None,
             shades: Vec::new(),
             series: boards
@@ -68,7 +70,7 @@ fn figure(curves: &[Curve], objective: Objective) -> Chart {
         provenance: Provenance::Emulated,
         width: Width::Page,
         x: Axis {
-            label: "Core clock",
+            label: "Core clock asked for",
             unit: Some("MHz"),
             column: "sm_clock_mhz",
             scale: ScaleKind::Linear,
@@ -82,6 +84,14 @@ fn figure(curves: &[Curve], objective: Objective) -> Chart {
             ticks: Ticks::Round,
         },
         panels,
+    }
+}
+
+fn title_of(phase: &str) -> String {
+    match phase {
+        "prefill" => "Prefill".to_owned(),
+        "decode" => "Decode".to_owned(),
+        other => other.to_owned(),
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn draw(svg: &mut Svg, panel: &Panel, frame: &Frame) {
 fn entry(svg: &mut Svg, series: &Series, (x, y): (f64, f64)) {
     let look = theme::look(series.look);
     svg.polyline(&[(x, y), (x + SAMPLE_PT, y)], look.colour, 1.2, look.dash);
-    if series.mark == Mark::Estimates {
+    if series.mark != Mark::Steps {
         marker(svg, (x + SAMPLE_PT / 2.0, y), look);
     }
     let baseline = y + theme::SMALL_PT * 0.36;

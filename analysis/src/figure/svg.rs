@@ -128,6 +128,15 @@ impl Svg {
         ));
     }
 
+    /// A pale area without an edge.
+    pub fn area(&mut self, corners: &[(f64, f64)], colour: &str) {
+        let path: Vec<String> = corners.iter().map(|corner| pair(*corner)).collect();
+        self.element(&format!(
+            "<path d=\"M{} Z\" fill=\"{colour}\" fill-opacity=\"0.25\"/>",
+            path.join(" L"),
+        ));
+    }
+
     /// A filled circle with a thin white edge.
     pub fn circle(&mut self, centre: (f64, f64), radius_pt: f64, colour: &str) {
         self.element(&format!(

@@ -8,7 +8,8 @@ use super::exclusion::read_exclusions;
 use super::layout::Layout;
 use super::summary::AnalyzeSummary;
 use crate::Error;
-use crate::claim::{ClaimFile, Claims, judge};
+use crate::claim::{ClaimFile, Claims, Findings, judge};
+use crate::emulated::{read_curves, read_evidence};
 use crate::estimate::{ESTIMATES_SCHEMA, Estimates};
 use crate::imported::SensorReport;
 use crate::number::{Numbers, numbers_of};
@@ -17,13 +18,21 @@ use crate::table::{
 };
 use crate::write::{write_atomically, write_json};
 
-/// Tests the claims of a file against the estimates and writes `claims.json`.
+/// Tests the claims of a file against the estimates and the emulated results, where there are any,
+/// and writes `claims.json`.
 ///
 /// # Errors
 /// Those of the claims file and of the files of [`super::analyze`].
 pub fn claims(claims_toml: &Path, out: &Path) -> Result<Claims, Error> {
     let file = ClaimFile::read(claims_toml)?;
-    let claims = judge(&file, &read_estimates(out)?, &read_sensors(out)?);
+    let (curves, evidence) = (read_curves(out)?, read_evidence(out)?);
+    let findings = Findings {
+        estimates: &read_estimates(out)?,
+        sensors: &read_sensors(out)?,
+        curves: curves.as_ref(),
+        emulated: evidence.as_ref(),
+    };
+    let claims = judge(&file, &findings);
     write_json(&Layout::new(out).claims(), &claims)?;
     Ok(claims)
 }

@@ -338,6 +338,13 @@ fn the_committed_claims_stand_or_fall_with_their_data() {
             ("C8", Unavailable),
             ("C9", Supported),
             ("C10", Unavailable),
+            ("C11", Unavailable),
+            ("C12", Unavailable),
+            ("C13", Unavailable),
+            ("C14", Unavailable),
+            ("C15", Unavailable),
+            ("C16", Unavailable),
+            ("C17", Unavailable),
         ]
     );
     let reason = claims.claims[0].reason.as_deref().expect("a reason");

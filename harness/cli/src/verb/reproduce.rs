@@ -78,13 +78,6 @@ fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
     step(&bar, &mut times, "checksums of the raw traces", || {
         derivation.verify_inputs()
     })?;
-    step(&bar, &mut times, "traces to rows and estimates", || {
-        derivation.analyze()
-    })?;
-    let claims = step(&bar, &mut times, "verdicts, tables, numbers", || {
-        derivation.claims()
-    })?;
-    let took = Seconds::new(times.iter().map(|(_, seconds)| seconds).sum());
     step(
         &bar,
         &mut times,
@@ -100,6 +93,13 @@ fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
         "emulated traces to curves and optima",
         || derivation.emulated_results(),
     )?;
+    step(&bar, &mut times, "traces to rows and estimates", || {
+        derivation.analyze()
+    })?;
+    let claims = step(&bar, &mut times, "verdicts, tables, numbers", || {
+        derivation.claims()
+    })?;
+    let took = Seconds::new(times.iter().map(|(_, seconds)| seconds).sum());
     step(&bar, &mut times, "figures", || derivation.figures())?;
     let paper = step(&bar, &mut times, "paper", || derivation.paper())?;
     step(&bar, &mut times, "dataset", || {
