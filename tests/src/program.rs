@@ -102,7 +102,7 @@ pub fn built(name: &str) -> PathBuf {
         .join(name);
     assert!(
         program.is_file(),
-        "{} is missing; build the programs first: cargo build --workspace --bins",
+        "{} is missing; build the programs first: cargo build --workspace",
         program.display()
     );
     program
