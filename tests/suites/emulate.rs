@@ -164,6 +164,54 @@ fn the_harness_itself_meets_the_emulated_driver_and_says_so() {
     assert!(!rows.contains("measured"), "{rows}");
 }
 
+/// The whole path in real time: harness, emulated driver, and a worker that loads the board.
+#[test]
+fn a_worker_on_an_emulated_board_is_measured_as_a_real_one_would_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan.toml");
+    let worker = tests::program::built("joulebench-emulated-worker");
+    fs::write(
+        &plan,
+        format!(
+            "name = \"real-time\"\ntitle = \"t\"\nseed = 1\nblocks = 1\n\
+             [session]\ndevice = \"nvml\"\nsample_period_ms = 20\nidle_s = 0.5\nwarmup_s = 0.2\n\
+             window_s = 1.5\ncooldown_s = 0.1\ntimeout_s = 20.0\n\
+             [engines.emulated]\ncommand = [{worker:?}]\n\
+             [axes]\nmodel = [\"llama-7b\"]\nprecision = [\"bf16\"]\nbatch = [1]\n\
+             prompt_tokens = [512]\ndecode_tokens = [32]\n"
+        ),
+    )
+    .unwrap();
+    let program = tests::program::built("joulebench").display().to_string();
+    let store = folder.path().join("store");
+    let words = [
+        "--gpu",
+        "h200",
+        "--",
+        &program,
+        "run",
+        plan.to_str().unwrap(),
+        "--store",
+        store.to_str().unwrap(),
+    ];
+    emulate(&words).expect_code(0);
+    let out = folder.path().join("out");
+    analyzed(&store.join("real-time"), &out);
+    let rows = fs::read_to_string(out.join("rows.csv")).unwrap();
+    let mut lines = rows.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let (header, row) = (lines.next().unwrap(), lines.next().unwrap());
+    let cell = |name: &str| row[header.iter().position(|column| *column == name).unwrap()];
+    let number = |name: &str| cell(name).parse::<f64>().unwrap();
+    assert_eq!(cell("provenance"), "emulated");
+    // Decode streams 13.2 GB of weights a token at some 4.4 TB/s, and draws far more than idle.
+    let tokens_per_s = number("throughput_per_s");
+    assert!((200.0..350.0).contains(&tokens_per_s), "{tokens_per_s}");
+    assert!(
+        number("mean_power_w") > 2.0 * number("idle_power_w"),
+        "{rows}"
+    );
+}
+
 fn analyzed(campaign: &Path, out: &Path) {
     let words = [
         "analyze",
