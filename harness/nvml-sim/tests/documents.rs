@@ -28,7 +28,13 @@ fn every_kernel_is_listed() {
 #[test]
 fn the_examples_are_good_files() {
     let document = document();
-    let blocks = toml_blocks(&document);
+    let (plans, blocks): (Vec<&str>, Vec<&str>) = toml_blocks(&document)
+        .into_iter()
+        .partition(|block| block.contains("[engines."));
+    assert_eq!(plans.len(), 1);
+    let worker = Path::new(env!("CARGO_BIN_EXE_joulebench-emulated-worker"));
+    let name = worker.file_name().unwrap().to_str().unwrap();
+    assert!(plans[0].contains(name), "{name}");
     let (loads, faults): (Vec<&str>, Vec<&str>) =
         blocks.iter().partition(|block| block.contains("[[phase]]"));
     assert_eq!((loads.len(), faults.len()), (1, 1));
