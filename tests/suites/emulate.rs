@@ -141,22 +141,7 @@ fn the_harness_itself_meets_the_emulated_driver_and_says_so() {
          [axes]\nbatch = [1]\n",
     )
     .unwrap();
-    let program = tests::program::built("joulebench").display().to_string();
-    let store = folder.path().join("store");
-    let words = [
-        "--gpu",
-        "h100-sxm",
-        "--",
-        &program,
-        "run",
-        plan.to_str().unwrap(),
-        "--store",
-        store.to_str().unwrap(),
-    ];
-    emulate(&words).expect_code(0);
-    let out = folder.path().join("out");
-    analyzed(&store.join("by-nvml"), &out);
-    let rows = fs::read_to_string(out.join("rows.csv")).unwrap();
+    let rows = rows_of(folder.path(), "h100-sxm", &plan, "by-nvml");
     assert!(
         rows.contains("emulated") && rows.contains("NVIDIA H100 80GB HBM3"),
         "{rows}"
@@ -182,22 +167,7 @@ fn a_worker_on_an_emulated_board_is_measured_as_a_real_one_would_be() {
         ),
     )
     .unwrap();
-    let program = tests::program::built("joulebench").display().to_string();
-    let store = folder.path().join("store");
-    let words = [
-        "--gpu",
-        "h200",
-        "--",
-        &program,
-        "run",
-        plan.to_str().unwrap(),
-        "--store",
-        store.to_str().unwrap(),
-    ];
-    emulate(&words).expect_code(0);
-    let out = folder.path().join("out");
-    analyzed(&store.join("real-time"), &out);
-    let rows = fs::read_to_string(out.join("rows.csv")).unwrap();
+    let rows = rows_of(folder.path(), "h200", &plan, "real-time");
     let mut lines = rows.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let (header, row) = (lines.next().unwrap(), lines.next().unwrap());
     let cell = |name: &str| row[header.iter().position(|column| *column == name).unwrap()];
@@ -210,6 +180,26 @@ fn a_worker_on_an_emulated_board_is_measured_as_a_real_one_would_be() {
         number("mean_power_w") > 2.0 * number("idle_power_w"),
         "{rows}"
     );
+}
+
+/// The rows of a plan that the harness ran through the emulated driver of a board.
+fn rows_of(folder: &Path, board: &str, plan: &Path, name: &str) -> String {
+    let program = tests::program::built("joulebench").display().to_string();
+    let store = folder.join("store");
+    emulate(&[
+        "--gpu",
+        board,
+        "--",
+        &program,
+        "run",
+        plan.to_str().unwrap(),
+        "--store",
+        store.to_str().unwrap(),
+    ])
+    .expect_code(0);
+    let out = folder.join("out");
+    analyzed(&store.join(name), &out);
+    fs::read_to_string(out.join("rows.csv")).unwrap()
 }
 
 fn analyzed(campaign: &Path, out: &Path) {
