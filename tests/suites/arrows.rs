@@ -8,18 +8,29 @@ use tests::program::Outcome;
 use tests::repository;
 
 /// What each crate may use of the others.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("gpu-sim", &["model"]),
-    ("harness", &["model", "gpu-sim"]),
+    ("statistics", &[]),
+    ("study", &["statistics"]),
+    ("metering", &["model", "statistics", "gpu-sim"]),
+    ("harness", &["model", "gpu-sim", "metering", "statistics"]),
     ("workloads", &["model"]),
-    ("analysis", &["model"]),
+    ("analysis", &["model", "metering", "statistics"]),
     ("paper", &["model"]),
     ("nvml-sim", &["model", "gpu-sim"]),
     (
         "cli",
         &[
-            "model", "gpu-sim", "harness", "nvml-sim", "analysis", "paper",
+            "model",
+            "gpu-sim",
+            "metering",
+            "harness",
+            "nvml-sim",
+            "analysis",
+            "statistics",
+            "study",
+            "paper",
         ],
     ),
     ("tests", &["model"]),
