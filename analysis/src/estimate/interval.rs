@@ -1,7 +1,7 @@
 //! The estimators: Student's t on means, on the scale where the scatter is symmetric.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statistics::distribution::student_t_quantile;
 use thiserror::Error;
 
 use super::sum::Sum;
@@ -197,16 +197,6 @@ pub fn line_slope<U: Quantity>(points: &[(f64, f64)]) -> Result<Estimate<U>, Unu
         n: points.len(),
         method: Method::LineFitT,
     })
-}
-
-/// Quantile of Student's t distribution.
-///
-/// # Panics
-/// Where `degrees_of_freedom` is not positive: the caller counts at least two values.
-pub fn student_t_quantile(probability: f64, degrees_of_freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, degrees_of_freedom)
-        .expect("degrees of freedom are positive")
-        .inverse_cdf(probability)
 }
 
 /// Natural logarithms as plain numbers. libm rather than the platform's, so that every machine

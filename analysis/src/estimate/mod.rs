@@ -15,7 +15,7 @@ pub use compare::comparisons_of;
 pub use group::estimates_of;
 pub use interval::{
     Estimate, Interval, LEVEL, Method, NoInterval, Unusable, geometric_mean, line_slope, mean,
-    paired_ratio, student_t_quantile,
+    paired_ratio,
 };
 pub use metric::Metric;
 pub use record::{
