@@ -157,6 +157,7 @@ fn explain(error: &std::io::Error, path: &Path, id: FileId) -> FileError {
 fn written_by(name: &str) -> &'static str {
     match name.split('/').next() {
         Some("figures") => "joulebench figures",
+        Some("study") => "joulebench study",
         Some("claims.json") => "joulebench claims",
         _ => "joulebench analyze",
     }

@@ -2,11 +2,24 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use tests::program::{Outcome, joulebench};
 use tests::repository;
 use tests::tree;
+
+/// The study of the statistics, made once: it depends on the program alone.
+fn study() -> &'static Path {
+    static STUDY: OnceLock<TempDir> = OnceLock::new();
+    let folder = STUDY.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = joulebench(["study", "--out"]);
+        Outcome::of(command.arg(folder.path())).expect_code(0);
+        folder
+    });
+    folder.path()
+}
 
 /// A copy of everything that results are derived from.
 struct Copy {
@@ -43,6 +56,9 @@ impl Copy {
     }
 
     fn reproduce_with(&self, environment: &[(&str, &str)]) -> Outcome {
+        if !self.out().exists() {
+            tree::copy(study(), &self.out());
+        }
         let mut command = joulebench(["reproduce", "--no-live", "--root"]);
         command.arg(self.root()).arg("--out").arg(self.out());
         command.envs(environment.iter().copied());
@@ -56,7 +72,9 @@ impl Copy {
             .expect_code(1)
             .expect_error(&["error: ", name]);
         assert!(
-            !self.out().exists(),
+            tree::read(&self.out())
+                .keys()
+                .all(|name| name.starts_with("study") || name.starts_with(".studied")),
             "results were derived from damaged traces"
         );
     }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use paper::CompiledPaper;
 
 use crate::layout::{Layout, subfolders};
-use crate::reproduction::emulated;
+use crate::reproduction::{emulated, study};
 use crate::verb::emulate::write_calibration;
 
 /// Where results are derived from and to.
@@ -93,6 +93,12 @@ impl Derivation {
             residuals: emulated::residuals(&self.out),
             tool_readings: self.layout.tool_readings(),
         })
+    }
+
+    /// The proof of the statistics on simulated experiments; where this program made it before, it
+    /// stays, unless everything is to be derived from scratch.
+    pub(crate) fn study(&self, from_scratch: bool) -> anyhow::Result<()> {
+        study::ensure(&self.out, from_scratch)
     }
 
     /// Traces to rows and estimates.

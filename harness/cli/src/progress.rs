@@ -9,6 +9,7 @@ use model::run::Run;
 use model::trace::{Fault, Stage};
 
 const SWEEP: &str = "{bar:30} {pos}/{len} runs, {eta} left · {wide_msg}";
+const EXPERIMENTS: &str = "{bar:30} {human_pos}/{human_len} experiments, {eta} left · {wide_msg}";
 const STEPS: &str = "{bar:30} {pos}/{len} steps, {elapsed} · {wide_msg}";
 
 /// A bar over the runs of a sweep; the message says which run is in which stage.
@@ -70,6 +71,13 @@ pub(crate) fn steps(total: u64) -> ProgressBar {
     bar
 }
 
+/// A bar over simulated experiments; their number comes with the first of them.
+pub(crate) fn experiments() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    bar.set_style(style(EXPERIMENTS));
+    bar
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -116,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_good() {
-        for template in [SWEEP, STEPS] {
+        for template in [SWEEP, STEPS, EXPERIMENTS] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
         steps(7).finish_and_clear();

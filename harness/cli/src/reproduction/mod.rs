@@ -4,3 +4,4 @@ pub(crate) mod emulated;
 pub(crate) mod live;
 pub(crate) mod manifest;
 pub(crate) mod memory;
+pub(crate) mod study;

@@ -19,7 +19,7 @@ use crate::reproduction::memory::{Memory, digest_of_inputs};
 use crate::verdicts;
 
 /// Steps of a derivation, for the progress bar.
-const STEPS: u64 = 10;
+const STEPS: u64 = 11;
 
 pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
     let places = &arguments.places;
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
         return report_unchanged(&derivation, &memory);
     }
     announce(arguments);
-    let (claims, took) = derive(&derivation)?;
+    let (claims, took) = derive(&derivation, arguments.from_scratch)?;
     let found = Manifest::of(&places.out)?;
     if arguments.accept {
         return accept(&derivation, &found);
@@ -72,7 +72,7 @@ fn announce(arguments: &ReproduceArguments) {
 
 /// Everything from the raw traces, in the order of the flow, each step with its time; the verdicts,
 /// and how long it took to get to them.
-fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
+fn derive(derivation: &Derivation, from_scratch: bool) -> anyhow::Result<(Claims, Seconds)> {
     let bar = progress::steps(STEPS);
     let mut times = Vec::new();
     step(&bar, &mut times, "checksums of the raw traces", || {
@@ -92,6 +92,12 @@ fn derive(derivation: &Derivation) -> anyhow::Result<(Claims, Seconds)> {
         &mut times,
         "emulated traces to curves and optima",
         || derivation.emulated_results(),
+    )?;
+    step(
+        &bar,
+        &mut times,
+        "study of the statistics on simulated experiments",
+        || derivation.study(from_scratch),
     )?;
     step(&bar, &mut times, "traces to rows and estimates", || {
         derivation.analyze()
