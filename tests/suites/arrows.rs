@@ -13,7 +13,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("gpu-sim", &["model"]),
     ("statistics", &[]),
     ("study", &["statistics"]),
-    ("metering", &["model", "statistics", "gpu-sim"]),
+    ("metering", &["model", "gpu-sim"]),
     ("harness", &["model", "gpu-sim", "metering", "statistics"]),
     ("workloads", &["model"]),
     ("analysis", &["model", "metering", "statistics"]),

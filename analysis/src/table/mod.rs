@@ -5,11 +5,13 @@ mod energy;
 mod exclusions;
 mod sensor;
 mod typst;
+mod windows;
 
 pub use claims::claims_table;
 pub use energy::energy_table;
 pub use exclusions::exclusions_table;
 pub use sensor::{sensor_table, timing_table};
+pub use windows::windows_table;
 
 /// A table. The CSV has every column with full numbers, the print those with a title, rounded.
 #[derive(Clone, Debug, PartialEq)]

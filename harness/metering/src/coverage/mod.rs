@@ -8,6 +8,7 @@
 mod bench;
 mod load;
 mod peers;
+mod published;
 mod table;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use rand_core::SeedableRng;
 
 pub use bench::{Played, Sampler, Stretch, play};
 pub use peers::Peer;
+pub use published::{Published, PublishedError, published};
 pub use table::{LengthSummary, Summary};
 
 use crate::class::Transfer;
