@@ -7,6 +7,7 @@ use model::reason::Absence;
 use model::sample::SAMPLE_COLUMNS;
 use serde::Serialize;
 
+use crate::control::{Folder, holds_sys_admin, watchdog_program};
 use crate::device::powercap::{POWERCAP_ROOT, Packages};
 use crate::device::{Backend, DeviceError, NvmlDriver};
 use crate::worker::own_worker;
@@ -62,6 +63,7 @@ impl Check {
 /// Looks at everything. `folder` is where traces would be written.
 pub fn examine(folder: &Path) -> Vec<Check> {
     let mut checks = gpu_checks();
+    checks.extend(ledger_checks(&Folder::of_this_process()));
     checks.push(package_check());
     checks.push(worker_check());
     checks.push(folder_check(folder));
@@ -96,6 +98,7 @@ fn gpu_checks() -> Vec<Check> {
     let backend = Backend::Nvml(driver);
     (0..count)
         .flat_map(|index| one_gpu(&backend, index))
+        .chain((count > 0).then(control_check))
         .collect()
 }
 
@@ -158,6 +161,52 @@ const fn sensor_fix(reason: Absence) -> &'static str {
         Absence::NotSupported => "nothing to do: this board or driver does not offer it",
         Absence::NoPermission => "run as a user who may read it",
         Absence::NoDevice | Absence::ReadFailed => "see nvidia-smi -q for the state of the board",
+    }
+}
+
+/// What a harness left changed when it and its watchdog died.
+fn ledger_checks(folder: &Folder) -> Vec<Check> {
+    let name = "clocks and power limits";
+    match folder.ledgers() {
+        Ok(ledgers) => ledgers
+            .into_iter()
+            .map(|(gpu, file)| {
+                Check::not(
+                    name,
+                    State::Missing,
+                    format!("{gpu} may be as a harness left it, see {}", file.display()),
+                    "where no joulebench uses the GPU: joulebench doctor --repair",
+                )
+            })
+            .collect(),
+        Err(error) => vec![Check::not(
+            name,
+            State::Missing,
+            error.to_string(),
+            "make the folder readable for this user",
+        )],
+    }
+}
+
+/// Whether plans with clocks and power caps can be run; only where there is a GPU.
+fn control_check() -> Check {
+    let name = "control of clocks and power limits";
+    if !watchdog_program().is_file() {
+        return Check::not(
+            name,
+            State::Broken,
+            "joulebench-watchdog is not beside joulebench",
+            "build it: make build",
+        );
+    }
+    match holds_sys_admin() {
+        Some(true) => Check::good(name, "this process has CAP_SYS_ADMIN"),
+        _ => Check::not(
+            name,
+            State::Missing,
+            "this process lacks CAP_SYS_ADMIN; reading needs no right",
+            "see docs/control.md for the command that grants it",
+        ),
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! The suites in `suites/` use nothing but public surfaces: command lines, files, exit codes.
 
+pub mod dvfs;
+pub mod emulation;
 pub mod plan;
 pub mod program;
 pub mod repository;
 pub mod tree;
+pub mod watchdog;

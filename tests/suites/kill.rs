@@ -1,5 +1,7 @@
 //! `kill -9` in the middle of a sweep loses no sealed run and repeats none.
 
+mod dvfs;
+
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;

@@ -7,6 +7,7 @@
 )]
 
 mod arrows;
+mod control;
 mod devices;
 mod emulate;
 mod folders;

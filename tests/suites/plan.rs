@@ -59,7 +59,7 @@ const DEFECTS: [(&str, &str, &str); 22] = [
     (
         "a setting of a device that cannot be set",
         "device = \"emulated\"",
-        "device = \"nvml\"",
+        "device = \"cpu\"",
     ),
     ("no TOML", "[session]", "[session"),
 ];

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use harness::control::{ClockRange, PriorLock};
 use model::units::Seconds;
 
 use crate::exit;
@@ -65,6 +66,9 @@ pub(crate) struct DoctorArguments {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Give back clocks and power limits that a harness left changed when it and its watchdog died
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) repair: bool,
 }
 
 #[derive(Args, Debug)]
@@ -88,6 +92,12 @@ pub(crate) struct RunArguments {
     /// Stop before a run that would end later than this, for example 9m or 540s
     #[arg(long, value_parser = parse_duration)]
     pub(crate) budget: Option<Seconds>,
+    /// Let the plan set clocks and power limits of the GPU; they are given back, see docs/control.md
+    #[arg(long)]
+    pub(crate) allow_control: bool,
+    /// The SM clock lock that was set before, as MIN,MAX in MHz, or 'none': the driver does not tell
+    #[arg(long, value_name = "MIN,MAX", value_parser = parse_prior_lock, requires = "allow_control")]
+    pub(crate) prior_sm_clock_lock: Option<PriorLock>,
 }
 
 #[derive(Args, Debug)]
@@ -201,6 +211,15 @@ pub(crate) struct ManArguments {
     pub(crate) folder: PathBuf,
 }
 
+/// A range of clocks, or the word that there is no lock.
+fn parse_prior_lock(text: &str) -> Result<PriorLock, String> {
+    if text == "none" {
+        return Ok(PriorLock::Stated(None));
+    }
+    let range: ClockRange = text.parse()?;
+    Ok(PriorLock::Stated(Some(range)))
+}
+
 /// A number with `s`, `m` or `h`; seconds without.
 fn parse_duration(text: &str) -> Result<Seconds, String> {
     let (number, factor) = match text.char_indices().next_back() {
@@ -224,6 +243,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_prior_lock_is_a_range_or_none() {
+        assert_eq!(parse_prior_lock("none"), Ok(PriorLock::Stated(None)));
+        let range = "1005,1500".parse().ok();
+        assert_eq!(parse_prior_lock("1005,1500"), Ok(PriorLock::Stated(range)));
+        assert!(parse_prior_lock("1005").is_err());
     }
 
     #[test]

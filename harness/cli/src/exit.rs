@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use gpu_sim::BoardError;
 use gpu_sim::fault::FaultError;
+use harness::control::ControlError;
 use harness::device::DeviceError;
 use harness::plan_file::PlanFileError;
 use harness::sweep::SweepError;
@@ -81,6 +82,15 @@ fn code_of(error: &anyhow::Error) -> Exit {
         if is_refusal {
             return Exit::Usage;
         }
+        match cause.downcast_ref::<ControlError>() {
+            Some(ControlError::NotAllowed { .. }) => return Exit::Usage,
+            Some(
+                ControlError::Permission { .. }
+                | ControlError::Unreadable { .. }
+                | ControlError::Device(_),
+            ) => return Exit::Device,
+            _ => {}
+        }
         let of_sweep = cause.downcast_ref::<SweepError>();
         if cause.is::<DeviceError>() || matches!(of_sweep, Some(SweepError::Device(_))) {
             return Exit::Device;
@@ -127,6 +137,11 @@ mod tests {
             code(anyhow::Error::new(SweepError::from(lost())).context("sweep")),
             Exit::Device
         );
+        let not_allowed = ControlError::NotAllowed {
+            asks: "power_cap_w to 500".to_owned(),
+        };
+        assert_eq!(code(not_allowed), Exit::Usage);
+        assert_eq!(code(ControlError::Device(lost())), Exit::Device);
         assert_eq!(code(SweepError::Store(locked())), Exit::Failure);
         assert_eq!(code(locked()), Exit::Failure);
         assert_eq!(code(anyhow::anyhow!("a claim moved")), Exit::Failure);

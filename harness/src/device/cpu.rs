@@ -14,7 +14,7 @@ use super::powercap::{POWERCAP_ROOT, Packages};
 use super::{Control, DeviceError, Instrument, Sense};
 use crate::clock::{Clock, MonotonicClock};
 use crate::host;
-use crate::worker::{ChildWorker, LaunchError, Worker};
+use crate::worker::{ChildWorker, Grouping, LaunchError, Worker};
 
 /// The processor and, where readable, its energy counters.
 pub(super) struct CpuInstrument {
@@ -49,7 +49,8 @@ impl Instrument for CpuInstrument {
     }
 
     fn launch(&mut self, run: &Run) -> Result<Box<dyn Worker>, LaunchError> {
-        ChildWorker::start(run).map(|worker| Box::new(worker) as Box<dyn Worker>)
+        ChildWorker::start(run, Grouping::OfHarness)
+            .map(|worker| Box::new(worker) as Box<dyn Worker>)
     }
 
     fn true_energy(&self, _from: Nanos, _to: Nanos) -> Option<Joules> {

@@ -21,10 +21,12 @@ use model::units::{Joules, Megahertz, Nanos, Watts};
 use thiserror::Error;
 
 use crate::clock::Clock;
+use crate::control::{ControlError, Folder, Knobs, Lease, PriorLock, Wish};
 use crate::worker::{LaunchError, Worker};
 
 use emulated::EmulatedInstrument;
 pub use nvml::NvmlDriver;
+use nvml::NvmlKnobs;
 
 /// The board that is emulated where a plan names none.
 pub const DEFAULT_BOARD: &str = "h200-sxm-141gb";
@@ -75,7 +77,7 @@ pub trait Control {
 pub trait Instrument {
     /// Its readings.
     fn sense(&mut self) -> &mut dyn Sense;
-    /// Its settings, where this version may change them.
+    /// Its settings, where they may be changed.
     fn control(&mut self) -> Option<&mut dyn Control>;
     /// Its clock.
     fn clock(&self) -> &dyn Clock;
@@ -91,7 +93,6 @@ pub trait Instrument {
 }
 
 /// The driver of a kind of device; owns what the devices borrow.
-#[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a process holds one")]
 pub enum Backend {
     /// NVML.
@@ -139,6 +140,29 @@ impl Backend {
         self.open_on_day(run.session.device_index, day)
     }
 
+    /// Takes the device of this index for this process alone, and with a wish for changes of its
+    /// settings too; every instrument that is opened afterwards is used under this lease. `None`
+    /// where there is nothing to take: a processor serves many, and an emulated card in virtual
+    /// time belongs to its run.
+    ///
+    /// # Errors
+    /// As [`Lease::take`].
+    pub fn lease(
+        &mut self,
+        index: u32,
+        wish: Option<(&Wish, PriorLock)>,
+    ) -> Result<Option<Arc<Lease>>, ControlError> {
+        let Self::Nvml(driver) = self else {
+            return Ok(None);
+        };
+        let uuid = driver.uuid(index)?;
+        let knobs = knobs_of(&uuid)?;
+        let folder = Folder::of_this_process();
+        let lease = Arc::new(Lease::take(&folder, &uuid, knobs, wish)?);
+        driver.use_under(Arc::clone(&lease));
+        Ok(Some(lease))
+    }
+
     /// Whether runs on this device may be taken side by side: nothing of the machine is shared.
     pub const fn is_virtual(&self) -> bool {
         matches!(self, Self::Emulated(_))
@@ -152,6 +176,14 @@ impl Backend {
                 .map(|()| Box::new(EmulatedInstrument::new(board, index, day)) as _),
         }
     }
+}
+
+/// The settings of the NVIDIA GPU of this UUID.
+///
+/// # Errors
+/// Where there is no driver, or no such GPU.
+pub fn knobs_of(uuid: &str) -> Result<Box<dyn Knobs>, DeviceError> {
+    Ok(Box::new(NvmlKnobs::of(uuid)?))
 }
 
 /// The board of this name, or of the profile at this path.
@@ -226,6 +258,17 @@ pub enum DeviceError {
         /// What the driver said.
         reason: String,
     },
+    /// A setting cannot be changed or given back.
+    #[error(transparent)]
+    Control(Box<ControlError>),
+    /// A point asks for settings, and the instrument was opened without leave to change any.
+    #[error(
+        "the point sets {axes}, and this device was not taken for that: pass --allow-control, or leave the axes out"
+    )]
+    ControlNotAllowed {
+        /// The axes.
+        axes: String,
+    },
     /// The board to emulate does not exist.
     #[error(
         "board '{name}': {reason}; set 'board' of [session], or leave it out for {DEFAULT_BOARD}"
@@ -260,4 +303,10 @@ pub enum DeviceError {
         /// Highest value accepted.
         high: String,
     },
+}
+
+impl From<ControlError> for DeviceError {
+    fn from(error: ControlError) -> Self {
+        Self::Control(Box::new(error))
+    }
 }

@@ -22,10 +22,16 @@ pub(super) fn apply(
     if clock.is_none() && cap.is_none() {
         return Ok(Settings::Untouched);
     }
-    let control = instrument.control().ok_or(DeviceError::Call {
-        call: "control",
-        reason: "this device is read-only in this version".to_owned(),
-    })?;
+    let control = instrument
+        .control()
+        .ok_or_else(|| DeviceError::ControlNotAllowed {
+            axes: [Axis::SmClockMhz, Axis::PowerCapW]
+                .into_iter()
+                .filter(|axis| point.get(*axis).is_some())
+                .map(Axis::name)
+                .collect::<Vec<_>>()
+                .join(" and "),
+        })?;
     let set = (|| {
         if let Some(clock) = clock {
             control.lock_sm_clock(Megahertz::new(clock))?;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -16,6 +17,7 @@ use model::units::Nanos;
 
 use super::{LaunchError, Worker, WorkerEvent};
 use crate::clock::monotonic_now;
+use crate::process::kill_group;
 
 /// Lines of standard error that are kept for the message.
 const KEPT_LINES: usize = 5;
@@ -35,7 +37,17 @@ pub struct ChildWorker {
     errors_end: Receiver<Infallible>,
     protocol: Protocol,
     name: String,
+    grouping: Grouping,
     exited: bool,
+}
+
+/// Which process group a worker is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// That of the harness: what the terminal sends to one reaches the other.
+    OfHarness,
+    /// One of its own, so that it can be ended with all that it started, by a watchdog too.
+    OfItsOwn,
 }
 
 impl ChildWorker {
@@ -43,7 +55,7 @@ impl ChildWorker {
     ///
     /// # Errors
     /// Where the program cannot be started.
-    pub fn start(run: &Run) -> Result<Self, LaunchError> {
+    pub fn start(run: &Run, grouping: Grouping) -> Result<Self, LaunchError> {
         let (program, arguments) = run
             .engine
             .command
@@ -57,7 +69,11 @@ impl ChildWorker {
         let request =
             serde_json::to_string(&request(run)).map_err(|error| fail(error.to_string()))?;
         let speaks = run.engine.protocol == Protocol::Marks;
-        let mut process = Process::new(path)
+        let mut command = Process::new(path);
+        if grouping == Grouping::OfItsOwn {
+            command.process_group(0);
+        }
+        let mut process = command
             .args(arguments)
             .env(REQUEST_VARIABLE, request)
             .stdin(if speaks {
@@ -96,12 +112,18 @@ impl ChildWorker {
             errors_end,
             protocol: run.engine.protocol,
             name: program.clone(),
+            grouping,
             exited: false,
         };
         if !speaks {
             worker.announce(&sender, started);
         }
         Ok(worker)
+    }
+
+    /// Its process; with [`Grouping::OfItsOwn`] also its process group.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// A command that prints no marks is one phase from its start to its end.
@@ -198,7 +220,10 @@ impl Worker for ChildWorker {
         if self.exited {
             return;
         }
-        // Both calls fail only where the process is gone already.
+        // The calls fail only where the process is gone already.
+        if self.grouping == Grouping::OfItsOwn {
+            kill_group(self.pid());
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
         self.exited = true;

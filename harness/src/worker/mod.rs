@@ -8,7 +8,7 @@ use model::mark::{Command, Mark};
 use model::units::Nanos;
 use thiserror::Error;
 
-pub use child::{ChildWorker, own_worker};
+pub use child::{ChildWorker, Grouping, own_worker};
 pub use emulated::EmulatedWorker;
 pub use marks::{MarkOrder, OrderError};
 

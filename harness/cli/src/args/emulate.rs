@@ -67,6 +67,8 @@ pub(crate) enum Controllers {
 pub(crate) enum EmulateAction {
     /// Say the true energy of a GPU between two moments of the monotonic clock
     Truth(TruthArguments),
+    /// Say the settings of a GPU, among them the locked clocks, which no driver tells
+    Settings(SettingsArguments),
     /// Give the GPUs of a running emulation something to do
     Load(LoadArguments),
     /// List the boards, or print the profile of one
@@ -91,6 +93,19 @@ pub(crate) struct TruthArguments {
     /// End in ns; now without
     #[arg(long, value_name = "NS")]
     pub(crate) to: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SettingsArguments {
+    /// State file of the emulation, running or over
+    #[arg(long, value_name = "FILE", env = "JOULEBENCH_EMULATOR")]
+    pub(crate) state: PathBuf,
+    /// Which GPU
+    #[arg(long, default_value_t = 0)]
+    pub(crate) gpu: u32,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,5 +1,6 @@
 //! `joulebench plan`
 
+use harness::control::Wish;
 use harness::device::DEFAULT_BOARD;
 use harness::plan_file;
 use model::plan::{DeviceKind, Plan};
@@ -64,7 +65,18 @@ fn needs(plan: &Plan) -> Vec<String> {
         .iter()
         .filter(|_| starts_commands)
         .map(|(name, engine)| format!("engine {name}: {}", engine.command.join(" ")));
-    std::iter::once(device).chain(engines).collect()
+    let control = Wish::of(plan)
+        .filter(|_| plan.session.device == DeviceKind::Nvml)
+        .map(|wish| {
+            format!(
+                "--allow-control and the right to set {}: docs/control.md",
+                wish.in_words()
+            )
+        });
+    std::iter::once(device)
+        .chain(control)
+        .chain(engines)
+        .collect()
 }
 
 fn print(outline: &Outline<'_>) {

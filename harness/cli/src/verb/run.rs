@@ -3,11 +3,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use harness::control::signals::give_back_on_signals;
+use harness::control::{ControlError, Lease, PriorLock, Wish};
 use harness::device::Backend;
 use harness::plan_file;
 use harness::store::{Durability, Store, sealed_runs};
 use harness::sweep::{self, Budget, SweepEnd};
-use model::plan::DeviceKind;
+use model::plan::{DeviceKind, Plan};
 
 use crate::args::RunArguments;
 use crate::exit::Exit;
@@ -18,13 +20,53 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let plan = plan_file::read(&arguments.file)?;
     let text = fs_err::read_to_string(&arguments.file)?;
     // Everything that can refuse does so before the store is made.
-    let backend = Backend::load(&plan.session)?;
+    let wish = allowed_wish(&plan, arguments)?;
+    let mut backend = Backend::load(&plan.session)?;
     drop(backend.open(plan.session.device_index)?);
+    let stated = arguments.prior_sm_clock_lock.unwrap_or(PriorLock::Unstated);
+    let wish = wish.as_ref().map(|wish| (wish, stated));
+    let lease = backend.lease(plan.session.device_index, wish)?;
+    if let Some(lease) = &lease {
+        give_back_on_signals(lease, tell)?;
+    }
+    let taken = take(&plan, &backend, arguments, &text);
+    // What was changed comes back whatever the sweep came to.
+    let given_back = lease.as_deref().map_or(Ok(()), Lease::end);
+    if let (Err(_), Err(error)) = (&taken, &given_back) {
+        tell(error);
+    }
+    let exit = taken?;
+    given_back?;
+    Ok(exit)
+}
+
+/// What the plan changes on a GPU, where the user allowed it. An emulated card in virtual time is
+/// changed without asking.
+fn allowed_wish(plan: &Plan, arguments: &RunArguments) -> Result<Option<Wish>, ControlError> {
+    let wish = Wish::of(plan).filter(|_| plan.session.device == DeviceKind::Nvml);
+    match wish {
+        Some(wish) if !arguments.allow_control => Err(ControlError::NotAllowed {
+            asks: wish.in_words(),
+        }),
+        wish => Ok(wish),
+    }
+}
+
+fn tell(error: &ControlError) {
+    eprintln!("error: {error}");
+}
+
+fn take(
+    plan: &Plan,
+    backend: &Backend,
+    arguments: &RunArguments,
+    text: &str,
+) -> anyhow::Result<Exit> {
     let root = arguments.store.join(&plan.name);
-    let store = Store::open(&root, &text, Durability::of(plan.session.device))
+    let store = Store::open(&root, text, Durability::of(plan.session.device))
         .with_context(|| format!("store {}", root.display()))?;
 
-    let sealed = sealed_runs(&root, &plan)?.len();
+    let sealed = sealed_runs(&root, plan)?.len();
     let total = plan.runs().len();
     let mut bar = SweepBar::new(total, sealed);
     let clock = match plan.session.device {
@@ -32,7 +74,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         DeviceKind::Nvml | DeviceKind::Cpu => wall_time,
     };
     let budget = Budget::starting_now(arguments.budget);
-    let end = sweep::run(&plan, &backend, &store, budget, clock, &mut bar);
+    let end = sweep::run(plan, backend, &store, budget, clock, &mut bar);
     bar.finish();
     let end = end?;
     say!("{}", summary(&end, total, &root.display().to_string()));

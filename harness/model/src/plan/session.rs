@@ -104,9 +104,10 @@ impl DeviceKind {
         }
     }
 
-    /// Whether settings of such a device can be changed by this version of the harness.
+    /// Whether clocks and power limits of such a device can be set. On an NVIDIA GPU the user has to
+    /// allow it when the plan is run; the emulated one is nobody else's.
     pub const fn can_be_controlled(self) -> bool {
-        matches!(self, Self::Emulated)
+        matches!(self, Self::Nvml | Self::Emulated)
     }
 }
 

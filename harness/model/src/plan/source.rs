@@ -124,7 +124,7 @@ impl PlanSource {
                     key,
                     format!("{} values", values.len()),
                     format!(
-                        "the axis to be left out: device '{}' is read-only in this version, only 'emulated' takes settings",
+                        "the axis to be left out: device '{}' takes no settings, only 'nvml' and 'emulated' do",
                         self.session.device
                     ),
                 ));

@@ -114,7 +114,7 @@ fn every_refusal_names_key_value_and_what_was_expected() {
             plan.engines.insert("vllm".to_owned(), engine(&["b"]));
         }),
         refusal(|plan| {
-            plan.session.device = DeviceKind::Nvml;
+            plan.session.device = DeviceKind::Cpu;
             axis(plan, "sm_clock_mhz", &[Integer(990), Integer(1_980)]);
         }),
         refusal(|plan| exclude(plan, &[("bach", Integer(1))])),

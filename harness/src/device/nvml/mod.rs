@@ -1,8 +1,11 @@
-//! NVIDIA GPUs through `libnvidia-ml.so.1`, which is loaded at run time. Reads only: nothing here
-//! changes a setting of the board.
+//! NVIDIA GPUs through `libnvidia-ml.so.1`, which is loaded at run time. Settings are changed in
+//! [`control`] alone, and only under a lease.
 
+mod control;
 mod fields;
 mod gpm;
+
+use std::sync::Arc;
 
 use model::machine::{Device as DeviceRecord, Machine};
 use model::plan::DeviceKind;
@@ -16,17 +19,20 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use sha2::{Digest, Sha256};
 
+use self::control::NvmlControl;
+pub(super) use self::control::NvmlKnobs;
 use self::fields::FieldReader;
 use self::gpm::GpmReader;
 use super::{Control, DeviceError, Instrument, Sense};
 use crate::clock::{Clock, MonotonicClock, monotonic_now};
+use crate::control::Lease;
 use crate::host;
-use crate::worker::{ChildWorker, LaunchError, Worker};
+use crate::worker::{ChildWorker, Grouping, LaunchError, Worker};
 
 /// The loaded driver library.
-#[derive(Debug)]
 pub struct NvmlDriver {
     nvml: Nvml,
+    lease: Option<Arc<Lease>>,
 }
 
 impl NvmlDriver {
@@ -36,7 +42,7 @@ impl NvmlDriver {
     /// [`DeviceError::DriverAbsent`] or [`DeviceError::NoPermission`].
     pub fn load() -> Result<Self, DeviceError> {
         Nvml::init()
-            .map(|nvml| Self { nvml })
+            .map(|nvml| Self { nvml, lease: None })
             .map_err(|error| match error {
                 NvmlError::NoPermission => DeviceError::NoPermission {
                     reason: error.to_string(),
@@ -55,16 +61,30 @@ impl NvmlDriver {
         self.nvml.device_count().map_err(call("nvmlDeviceGetCount"))
     }
 
+    /// What tells the GPU of an index from every other one.
+    pub(super) fn uuid(&self, index: u32) -> Result<String, DeviceError> {
+        self.device(index)?
+            .uuid()
+            .map_err(call("nvmlDeviceGetUUID"))
+    }
+
+    /// Instruments that are opened from now on are used under this lease.
+    pub(super) fn use_under(&mut self, lease: Arc<Lease>) {
+        self.lease = Some(lease);
+    }
+
     pub(super) fn open(&self, index: u32) -> Result<NvmlInstrument<'_>, DeviceError> {
+        NvmlInstrument::new(&self.nvml, self.device(index)?, self.lease.clone())
+    }
+
+    fn device(&self, index: u32) -> Result<Device<'_>, DeviceError> {
         let count = self.device_count()?;
         if index >= count {
             return Err(DeviceError::NoSuchDevice { index, count });
         }
-        let device = self
-            .nvml
+        self.nvml
             .device_by_index(index)
-            .map_err(call("nvmlDeviceGetHandleByIndex"))?;
-        NvmlInstrument::new(&self.nvml, device)
+            .map_err(call("nvmlDeviceGetHandleByIndex"))
     }
 }
 
@@ -75,15 +95,27 @@ pub(super) struct NvmlInstrument<'nvml> {
     fields: FieldReader,
     gpm: GpmReader<'nvml>,
     machine: Machine,
+    lease: Option<Arc<Lease>>,
+    control: Option<NvmlControl>,
 }
 
 impl<'nvml> NvmlInstrument<'nvml> {
-    fn new(nvml: &'nvml Nvml, device: Device<'nvml>) -> Result<Self, DeviceError> {
+    fn new(
+        nvml: &'nvml Nvml,
+        device: Device<'nvml>,
+        lease: Option<Arc<Lease>>,
+    ) -> Result<Self, DeviceError> {
         let mut fields = FieldReader::new(&device)?;
         let mut gpm = GpmReader::new(nvml, &device);
         let machine = describe(nvml, &device, &mut fields, &mut gpm)?;
+        let control = lease
+            .as_ref()
+            .filter(|lease| lease.allows_control())
+            .map(|lease| NvmlControl::new(&device, Arc::clone(lease)));
         Ok(Self {
             clock: MonotonicClock,
+            lease,
+            control,
             device,
             fields,
             gpm,
@@ -98,7 +130,7 @@ impl Instrument for NvmlInstrument<'_> {
     }
 
     fn control(&mut self) -> Option<&mut dyn Control> {
-        None
+        self.control.as_mut().map(|control| control as _)
     }
 
     fn clock(&self) -> &dyn Clock {
@@ -114,7 +146,18 @@ impl Instrument for NvmlInstrument<'_> {
     }
 
     fn launch(&mut self, run: &Run) -> Result<Box<dyn Worker>, LaunchError> {
-        ChildWorker::start(run).map(|worker| Box::new(worker) as Box<dyn Worker>)
+        let Some(lease) = &self.lease else {
+            let worker = ChildWorker::start(run, Grouping::OfHarness)?;
+            return Ok(Box::new(worker));
+        };
+        let worker = ChildWorker::start(run, Grouping::OfItsOwn)?;
+        lease
+            .watch_worker(worker.pid())
+            .map_err(|error| LaunchError {
+                program: run.engine.command.join(" "),
+                reason: error.to_string(),
+            })?;
+        Ok(Box::new(worker))
     }
 
     fn true_energy(&self, _from: Nanos, _to: Nanos) -> Option<Joules> {
