@@ -4,12 +4,14 @@
 //! run on it with a [`worker`] beside, [`store`] seals the trace, and [`sweep`] does so for every
 //! run that is not sealed yet. [`doctor`] says what this machine can measure.
 
+pub mod calibrate;
 pub mod clock;
 pub mod device;
 pub mod doctor;
 #[cfg(test)]
 mod fixture;
 pub mod host;
+pub mod measure;
 pub mod plan_file;
 pub mod session;
 pub mod store;

@@ -11,6 +11,7 @@ mod devices;
 mod emulate;
 mod folders;
 mod kill;
+mod measure;
 mod plan;
 mod prose;
 mod reproduce;
