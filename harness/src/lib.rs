@@ -5,6 +5,7 @@
 //! run that is not sealed yet. [`control`] changes settings of a GPU and gives them back. [`doctor`]
 //! says what this machine can measure.
 
+pub mod calibrate;
 pub mod clock;
 pub mod control;
 pub mod device;
@@ -12,6 +13,7 @@ pub mod doctor;
 #[cfg(test)]
 mod fixture;
 pub mod host;
+pub mod measure;
 pub mod plan_file;
 mod process;
 pub mod session;

@@ -12,6 +12,7 @@ mod devices;
 mod emulate;
 mod folders;
 mod kill;
+mod measure;
 mod plan;
 mod prose;
 mod reproduce;

@@ -1,7 +1,11 @@
 //! The command line.
 
+pub(crate) mod calibrate;
+pub(crate) mod compare;
 pub(crate) mod emulate;
+pub(crate) mod measure;
 pub(crate) mod study;
+pub(crate) mod watch;
 
 use std::path::PathBuf;
 
@@ -12,8 +16,12 @@ use model::units::Seconds;
 
 use crate::exit;
 
+use calibrate::CalibrateArguments;
+use compare::CompareArguments;
 use emulate::EmulateArguments;
+use measure::MeasureArguments;
 use study::StudyArguments;
+use watch::WatchArguments;
 
 /// The energy of AI inference, measured so that anybody can check it.
 ///
@@ -26,10 +34,15 @@ pub(crate) struct Arguments {
     pub(crate) verb: Verb,
 }
 
+/// A verb without words here has them, and more, at its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Say what this machine can measure, what is missing and how to fix it
     Doctor(DoctorArguments),
+    Measure(MeasureArguments),
+    Compare(CompareArguments),
+    Watch(WatchArguments),
+    Calibrate(CalibrateArguments),
     /// Show what a sweep plan amounts to: points, runs, time, needs
     Plan(PlanArguments),
     /// Measure the runs of a plan that are not sealed yet

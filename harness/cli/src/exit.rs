@@ -6,6 +6,8 @@ use gpu_sim::BoardError;
 use gpu_sim::fault::FaultError;
 use harness::control::ControlError;
 use harness::device::DeviceError;
+use harness::measure::MeasureError;
+use harness::measure::command::CommandError;
 use harness::plan_file::PlanFileError;
 use harness::sweep::SweepError;
 use nvml_sim::schedule::LoadError;
@@ -25,6 +27,8 @@ pub(crate) enum Exit {
     MoreToDo,
     /// Every run was tried and some failed; they are recorded, the same command tries them again.
     RunsFailed,
+    /// Time was measured, energy was not; the reason is in the output.
+    WithoutEnergy,
     /// What the command ended with that was run on emulated GPUs.
     OfCommand(u8),
 }
@@ -39,15 +43,30 @@ impl Exit {
             Self::Device => 3,
             Self::MoreToDo => 4,
             Self::RunsFailed => 5,
+            Self::WithoutEnergy => 6,
             Self::OfCommand(code) => code,
         }
     }
 }
 
+/// A command line that cannot be accepted although every word of it can: nothing was done.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Refusal(pub(crate) String);
+
+/// Ends a verb with a [`Refusal`].
+macro_rules! refuse {
+    ($($argument:tt)*) => {
+        return Err($crate::exit::Refusal(format!($($argument)*)).into())
+    };
+}
+
+pub(crate) use refuse;
+
 /// The table of exit codes for help texts.
 pub(crate) const HELP: &str = "Exit codes: 0 done; 1 failed; 2 bad command line or plan; \
-3 device absent or not permitted; 4 budget spent, more to do; 5 some runs failed; \
-emulate ends with the code of its command";
+3 device absent or not permitted; 4 budget spent, more to do; 5 some runs or the measured command \
+failed; 6 time without energy; emulate ends with the code of its command";
 
 /// Prints an error with its causes and turns the result into a code.
 pub(crate) fn report(result: anyhow::Result<Exit>) -> ExitCode {
@@ -76,6 +95,8 @@ fn chain(error: &anyhow::Error) -> String {
 fn code_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
         let is_refusal = cause.is::<PlanFileError>()
+            || cause.is::<CommandError>()
+            || cause.is::<Refusal>()
             || cause.is::<LoadError>()
             || cause.is::<BoardError>()
             || cause.is::<FaultError>();
@@ -90,6 +111,11 @@ fn code_of(error: &anyhow::Error) -> Exit {
                 | ControlError::Device(_),
             ) => return Exit::Device,
             _ => {}
+        }
+        match cause.downcast_ref::<MeasureError>() {
+            Some(MeasureError::Failed { .. } | MeasureError::Start(_)) => return Exit::RunsFailed,
+            Some(MeasureError::Device(_)) => return Exit::Device,
+            None => {}
         }
         let of_sweep = cause.downcast_ref::<SweepError>();
         if cause.is::<DeviceError>() || matches!(of_sweep, Some(SweepError::Device(_))) {
@@ -145,6 +171,15 @@ mod tests {
         assert_eq!(code(SweepError::Store(locked())), Exit::Failure);
         assert_eq!(code(locked()), Exit::Failure);
         assert_eq!(code(anyhow::anyhow!("a claim moved")), Exit::Failure);
+        assert_eq!(code(Refusal("two names for three".to_owned())), Exit::Usage);
+        assert_eq!(code(CommandError::Empty), Exit::Usage);
+        let failed = MeasureError::Failed {
+            command: "c".to_owned(),
+            ending: harness::measure::execution::Ending::Code(3),
+            last_words: Vec::new(),
+        };
+        assert_eq!(code(failed), Exit::RunsFailed);
+        assert_eq!(code(MeasureError::Device(lost())), Exit::Device);
     }
 
     #[test]
@@ -155,7 +190,11 @@ mod tests {
             (Exit::Usage, "2 bad command line or plan"),
             (Exit::Device, "3 device absent"),
             (Exit::MoreToDo, "4 budget spent"),
-            (Exit::RunsFailed, "5 some runs failed"),
+            (
+                Exit::RunsFailed,
+                "5 some runs or the measured command failed",
+            ),
+            (Exit::WithoutEnergy, "6 time without energy"),
         ];
         for (exit, words) in exits {
             assert!(words.starts_with(&exit.number().to_string()), "{exit:?}");

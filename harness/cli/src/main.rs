@@ -20,6 +20,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.verb {
         Verb::Doctor(doctor) => verb::doctor::run(&doctor),
+        Verb::Measure(measure) => verb::measure::run(&measure),
+        Verb::Compare(compare) => verb::compare::run(&compare),
+        Verb::Watch(watch) => verb::watch::run(&watch),
+        Verb::Calibrate(calibrate) => verb::calibrate::run(&calibrate),
         Verb::Plan(plan) => verb::plan::run(&plan),
         Verb::Run(run) => verb::run::run(&run),
         Verb::Status(status) => verb::status::run(&status),

@@ -1,0 +1,296 @@
+//! Several commands, interleaved: every block holds each of them once, in random order, so that
+//! drift falls on all alike. The ratios are paired by block.
+
+use model::sample::Sample;
+use model::units::Nanos;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use serde::Serialize;
+use statistics::distribution::student_t_quantile;
+use statistics::interval::{Interval, Level};
+use statistics::moments::Moments;
+use statistics::ratio::{log_differences, paired_log_ratio};
+
+use super::bench::{Bench, IdlePower, RunResult};
+use super::execution::{Executor, Repetition};
+use super::measurement::{Measurement, Settings, first_repetition, take_well};
+use super::record::MeasureError;
+
+/// Power that a sample size is given for.
+const POWER: f64 = 0.8;
+/// Blocks beyond which a needed number is not worth stating.
+const MOST_BLOCKS: u32 = 1_000;
+
+/// What is going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompareStep {
+    /// The idle device, before or after.
+    Idle,
+    /// A run that does not count.
+    WarmUp {
+        /// Which command, from 0.
+        command: usize,
+    },
+    /// A run.
+    Run {
+        /// Which command, from 0.
+        command: usize,
+        /// Block, from 0.
+        block: u32,
+    },
+}
+
+/// Hears how a comparison goes on.
+pub trait CompareObserver {
+    /// A step begins.
+    fn begins(&mut self, step: CompareStep);
+    /// A reading was taken while a command ran.
+    fn sampled(&mut self, sample: &Sample);
+    /// A run of a command is over.
+    fn run_ended(&mut self, command: usize, run: &RunResult);
+}
+
+/// The order of the commands in a block: Fisher–Yates by `ChaCha8` on the seed, one stream for each
+/// block.
+pub fn order(commands: usize, seed: u64, block: u32) -> Vec<usize> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(u64::from(block));
+    let mut order: Vec<usize> = (0..commands).collect();
+    for last in (1..commands).rev() {
+        order.swap(last, below(&mut random, last + 1));
+    }
+    order
+}
+
+/// A uniform number below a bound, by rejection, so that none is favoured.
+fn below(random: &mut ChaCha8Rng, bound: usize) -> usize {
+    let bound = u64::try_from(bound).expect("a count fits 64 bits");
+    let limit = u64::MAX - u64::MAX % bound;
+    loop {
+        let draw = random.next_u64();
+        if draw < limit {
+            return usize::try_from(draw % bound).expect("smaller than a count");
+        }
+    }
+}
+
+/// Measures commands in blocks. One measurement for each, in the order of the commands.
+///
+/// # Errors
+/// Where the device is lost, or a command cannot be started or fails without leave.
+pub fn measure_blocks(
+    bench: &mut Bench<'_>,
+    executors: &mut [Box<dyn Executor>],
+    settings: &Settings,
+    seed: u64,
+    observer: &mut dyn CompareObserver,
+) -> Result<Vec<Measurement>, MeasureError> {
+    let foreign_processes = bench.process_count()?;
+    let idle = Nanos::from_seconds(settings.idle_s);
+    observer.begins(CompareStep::Idle);
+    let before_w = bench.idle_power(idle)?;
+    let mut repetitions = vec![first_repetition(settings.shortest_window_s); executors.len()];
+    for _ in 0..settings.warmup_runs {
+        for (command, executor) in executors.iter_mut().enumerate() {
+            observer.begins(CompareStep::WarmUp { command });
+            let run = take_well(
+                bench,
+                executor.as_mut(),
+                repetitions[command],
+                settings.ignore_failure,
+                &mut |sample| observer.sampled(sample),
+            )?;
+            repetitions[command] = Repetition::Times(run.executions);
+        }
+    }
+    let mut runs: Vec<Vec<RunResult>> = vec![Vec::new(); executors.len()];
+    for block in 0..settings.runs.at_least() {
+        for command in order(executors.len(), seed, block) {
+            observer.begins(CompareStep::Run { command, block });
+            let run = take_well(
+                bench,
+                executors[command].as_mut(),
+                repetitions[command],
+                settings.ignore_failure,
+                &mut |sample| observer.sampled(sample),
+            )?;
+            repetitions[command] = Repetition::Times(run.executions);
+            observer.run_ended(command, &run);
+            runs[command].push(run);
+        }
+    }
+    observer.begins(CompareStep::Idle);
+    let after_w = bench.idle_power(idle)?;
+    Ok(runs
+        .into_iter()
+        .map(|runs| Measurement {
+            runs,
+            idle: IdlePower { before_w, after_w },
+            foreign_processes,
+            pilot: None,
+        })
+        .collect())
+}
+
+/// What can be said about a ratio.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Verdict {
+    /// The interval lies below 1.
+    Less,
+    /// The interval lies above 1.
+    More,
+    /// The interval holds 1.
+    Inconclusive {
+        /// Blocks that would show a difference of the size seen, with a probability of 80 %; absent
+        /// where nobody would wait for them.
+        needed_blocks: Option<u32>,
+    },
+}
+
+/// The ratio of a quantity of two commands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ratio {
+    /// The command by the reference.
+    pub interval: Interval,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+impl Ratio {
+    /// Of values paired by block. With several ratios to one reference, `level` is that of each.
+    pub fn of(values: &[f64], reference: &[f64], level: Level) -> Option<Self> {
+        let interval = paired_log_ratio(values, reference, level).ok()?;
+        let verdict = if interval.high < 1.0 {
+            Verdict::Less
+        } else if interval.low > 1.0 {
+            Verdict::More
+        } else {
+            let differences = log_differences(values, reference).ok()?;
+            let moments = Moments::of("blocks", &differences).ok()?;
+            Verdict::Inconclusive {
+                needed_blocks: needed(moments.mean, moments.standard_deviation(), level),
+            }
+        };
+        Some(Self { interval, verdict })
+    }
+}
+
+/// Blocks for a power of 80 % at the difference seen: the smallest n with
+/// `|d| √n ≥ s (t(1 − α/2, n − 1) + t(0.8, n − 1))`.
+fn needed(difference: f64, deviation: f64, level: Level) -> Option<u32> {
+    let effect = difference.abs() / deviation;
+    (2..=MOST_BLOCKS).find(|blocks| {
+        let degrees = f64::from(blocks - 1);
+        let reach =
+            student_t_quantile(level.upper_point(), degrees) + student_t_quantile(POWER, degrees);
+        effect * f64::from(*blocks).sqrt() >= reach
+    })
+}
+
+/// A command beside the reference.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Gross energy; absent where a side has none.
+    pub energy: Option<Ratio>,
+    /// Time.
+    pub time: Option<Ratio>,
+    /// Energy of the processor packages beside a GPU.
+    pub package_energy: Option<Ratio>,
+}
+
+/// Compares every command but the first with the first. With more than one comparison each interval
+/// has the level of Bonferroni, so that all hold together with 95 %.
+pub fn compare(measurements: &[Measurement]) -> Vec<Comparison> {
+    let Some((reference, others)) = measurements.split_first() else {
+        return Vec::new();
+    };
+    let level = joint_level(others.len());
+    others
+        .iter()
+        .map(|other| {
+            let ratio = |of: &dyn Fn(&RunResult) -> Option<f64>| {
+                let values = |measurement: &Measurement| {
+                    measurement
+                        .runs
+                        .iter()
+                        .map(of)
+                        .collect::<Option<Vec<f64>>>()
+                };
+                Ratio::of(&values(other)?, &values(reference)?, level)
+            };
+            Comparison {
+                energy: ratio(&RunResult::energy_j),
+                time: ratio(&|run| Some(run.time_s)),
+                package_energy: ratio(&RunResult::package_j),
+            }
+        })
+        .collect()
+}
+
+/// 95 % for all together.
+#[expect(clippy::cast_precision_loss, reason = "a count of commands")]
+fn joint_level(comparisons: usize) -> Level {
+    Level::new(1.0 - Level::P95.alpha() / comparisons.max(1) as f64).unwrap_or(Level::P95)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_holds_each_command_once_in_an_order_of_its_own() {
+        let orders: Vec<Vec<usize>> = (0..200).map(|block| order(3, 7, block)).collect();
+        assert_eq!(orders[5], order(3, 7, 5));
+        let mut firsts = [0; 3];
+        for order in &orders {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2]);
+            firsts[order[0]] += 1;
+        }
+        // 200 / 3, give or take four standard deviations of 6.7.
+        assert!(
+            firsts.iter().all(|count| (40..=94).contains(count)),
+            "{firsts:?}"
+        );
+        assert_ne!(
+            orders,
+            (0..200).map(|block| order(3, 8, block)).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_ratio_is_paired_so_drift_cancels() {
+        let reference = [100.0, 110.0, 121.0, 133.1, 146.4];
+        let less: Vec<f64> = reference
+            .iter()
+            .zip([0.88, 0.881, 0.879, 0.88, 0.882])
+            .map(|(e, f)| e * f)
+            .collect();
+        let ratio = Ratio::of(&less, &reference, Level::P95).unwrap();
+        assert_eq!(ratio.verdict, Verdict::Less);
+        assert!((ratio.interval.value - 0.88).abs() < 1e-3);
+        assert!(ratio.interval.high - ratio.interval.low < 0.01);
+        let more = Ratio::of(&reference, &less, Level::P95).unwrap();
+        assert_eq!(more.verdict, Verdict::More);
+    }
+
+    #[test]
+    fn what_is_not_decided_says_how_many_blocks_would_decide() {
+        let ratio = Ratio::of(&[99.0, 102.0, 98.0], &[100.0, 100.0, 100.0], Level::P95).unwrap();
+        let Verdict::Inconclusive { needed_blocks } = ratio.verdict else {
+            panic!("{ratio:?}")
+        };
+        assert!(needed_blocks.is_none_or(|blocks| blocks > 3));
+        // d = 1 %, s = 2 %: (1.96 + 0.84)^2 * 4 = 31.4, and a little for Student's t.
+        assert_eq!(needed(0.01, 0.02, Level::P95), Some(34));
+        assert_eq!(needed(0.0, 0.02, Level::P95), None);
+    }
+
+    #[test]
+    fn two_comparisons_share_the_error() {
+        assert!((joint_level(1).value() - 0.95).abs() < 1e-12);
+        assert!((joint_level(2).value() - 0.975).abs() < 1e-12);
+    }
+}
