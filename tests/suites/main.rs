@@ -13,6 +13,7 @@ mod folders;
 mod kill;
 mod plan;
 mod prose;
+mod protocol;
 mod reproduce;
 mod run;
 mod shell;

@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use harness::device::Backend;
 use harness::plan_file;
-use harness::store::{Durability, Store, sealed_runs};
-use harness::sweep::{self, Budget, SweepEnd};
+use harness::store::{Durability, Store};
+use harness::sweep::{self, Budget, Outlook, SweepEnd};
 use model::plan::DeviceKind;
 
 use crate::args::RunArguments;
@@ -24,9 +24,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let store = Store::open(&root, &text, Durability::of(plan.session.device))
         .with_context(|| format!("store {}", root.display()))?;
 
-    let sealed = sealed_runs(&root, &plan)?.len();
-    let total = plan.runs().len();
-    let mut bar = SweepBar::new(total, sealed);
+    let before = Outlook::of(&plan, &root)?;
+    let mut bar = SweepBar::new(before.runs.len(), before.sealed.len());
     let clock = match plan.session.device {
         DeviceKind::Emulated => no_wall_time,
         DeviceKind::Nvml | DeviceKind::Cpu => wall_time,
@@ -35,6 +34,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let end = sweep::run(&plan, &backend, &store, budget, clock, &mut bar);
     bar.finish();
     let end = end?;
+    // The first stage may have decided for more.
+    let total = Outlook::of(&plan, &root)?.runs.len();
     say!("{}", summary(&end, total, &root.display().to_string()));
     Ok(match end {
         SweepEnd::Complete => Exit::Success,
