@@ -12,7 +12,7 @@ use model::mark::{Mark, WorkerInfo};
 use model::plan::{DeviceKind, SessionSettings};
 use model::point::Point;
 use model::provenance::Provenance;
-use model::run::{Engine, Protocol, Run, RunId};
+use model::run::{Engine, Protocol, Role, Run, RunId};
 use model::sample::{Access, SAMPLE_COLUMNS, Sample};
 use model::trace::{ReceivedMark, Span, Stage, Trace, TraceHeader};
 use model::units::{Megahertz, Millijoules, Milliwatts, Nanos};
@@ -103,6 +103,9 @@ fn run(point: Point, block: u32) -> Run {
             cooldown_s: 1.0,
             timeout_s: 60.0,
         },
+        role: Role::Point,
+        rules: None,
+        plan_sha256: None,
     }
 }
 
@@ -230,6 +233,8 @@ pub(crate) fn trace(point: Point, block: u32, load: Load) -> Trace {
                 span(Stage::IdleAfter, end_ms + 1_000, total_ms),
             ],
             faults: Vec::new(),
+            flags: Vec::new(),
+            pre_soak: None,
             started_unix_s: None,
         },
         samples,

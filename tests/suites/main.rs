@@ -15,6 +15,7 @@ mod kill;
 mod measure;
 mod plan;
 mod prose;
+mod protocol;
 mod reproduce;
 mod run;
 mod shell;

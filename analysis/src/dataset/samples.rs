@@ -49,6 +49,7 @@ impl Record<'_> {
         [
             Stage::Window,
             Stage::IdleBefore,
+            Stage::PreSoak,
             Stage::WarmUp,
             Stage::CoolDown,
             Stage::IdleAfter,

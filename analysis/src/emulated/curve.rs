@@ -141,7 +141,7 @@ pub(super) type CurveKey = (String, String, String);
 /// The faultless runs of each curve.
 pub(super) fn measured<'a>(rows: impl Iterator<Item = &'a Row>) -> BTreeMap<CurveKey, Measured> {
     let mut curves: BTreeMap<CurveKey, Measured> = BTreeMap::new();
-    for row in rows.filter(|row| row.is_faultless()) {
+    for row in rows.filter(|row| row.is_faultless() && row.role.is_point()) {
         let phase = row.point.get(Axis::Phase).and_then(AxisValue::as_text);
         let clock = row
             .point

@@ -6,7 +6,7 @@ use model::axis::Axis;
 use model::point::Point;
 
 use super::group::{Setting, by_point};
-use super::interval::paired_ratio;
+use super::interval::{geometric_mean, paired_ratio, two_stage_ratio};
 use super::metric::{Metric, MetricVisitor};
 use super::record::{Bare, ComparisonRecord};
 use crate::quantity::Quantity;
@@ -15,7 +15,9 @@ use crate::row::Row;
 /// The ratio of every two points of a setting that differ in exactly one axis, for the metrics of
 /// [`Metric::COMPARED`]. The later point, in the order of axis values, is the numerator.
 pub fn comparisons_of(rows: &[Row]) -> Vec<ComparisonRecord> {
-    let groups: Vec<((Setting, Point), Vec<&Row>)> = by_point(rows).into_iter().collect();
+    let groups: Vec<((Setting, Point), Vec<&Row>)> = by_point(rows, |row| row.enters_ratios)
+        .into_iter()
+        .collect();
     let mut comparisons = Vec::new();
     for (index, ((setting, earlier), below)) in groups.iter().enumerate() {
         for ((other, later), above) in &groups[index + 1..] {
@@ -56,9 +58,31 @@ fn differ_in_one_axis(a: &Point, b: &Point) -> bool {
         == 1
 }
 
+/// The value of a block: that of its one run, or the geometric mean of its sentinels.
+fn one_of_block<U: Quantity>(values: &[U]) -> Option<U> {
+    match values {
+        [] => None,
+        [one] => Some(*one),
+        several => geometric_mean(several).ok().map(|mean| mean.value),
+    }
+}
+
 struct PairedByBlock<'a> {
     above: &'a [&'a Row],
     below: &'a [&'a Row],
+}
+
+impl PairedByBlock<'_> {
+    /// The blocks that decided how many there are, in ratios to the reference of a plan with two
+    /// stages. Other ratios of such a plan were looked at by nobody.
+    fn pilot_blocks(&self) -> Option<u32> {
+        let stages = [self.above, self.below].map(|rows| rows.first()?.two_stage);
+        stages
+            .into_iter()
+            .flatten()
+            .find(|stage| stage.is_reference)
+            .map(|stage| stage.pilot_blocks)
+    }
 }
 
 impl MetricVisitor for PairedByBlock<'_> {
@@ -67,17 +91,30 @@ impl MetricVisitor for PairedByBlock<'_> {
 
     fn visit<U: Quantity>(self, get: fn(&Row) -> Option<U>) -> Self::Output {
         let by_block = |rows: &[&Row]| -> BTreeMap<u32, U> {
-            rows.iter()
-                .filter_map(|row| Some((row.block, get(row)?)))
+            let mut blocks: BTreeMap<u32, Vec<U>> = BTreeMap::new();
+            for row in rows {
+                if let Some(value) = get(row) {
+                    blocks.entry(row.block).or_default().push(value);
+                }
+            }
+            blocks
+                .into_iter()
+                .filter_map(|(block, values)| Some((block, one_of_block(&values)?)))
                 .collect()
         };
         let below = by_block(self.below);
-        let pairs: Vec<(U, U)> = by_block(self.above)
+        let paired: Vec<(u32, (U, U))> = by_block(self.above)
             .into_iter()
-            .filter_map(|(block, above)| Some((above, *below.get(&block)?)))
+            .filter_map(|(block, above)| Some((block, (above, *below.get(&block)?))))
             .collect();
-        paired_ratio(&pairs)
-            .ok()
-            .map(|estimate| Bare::of(&estimate))
+        let pairs: Vec<(U, U)> = paired.iter().map(|(_, pair)| *pair).collect();
+        let ratio = match self.pilot_blocks() {
+            Some(blocks) => {
+                let pilot = paired.iter().filter(|(block, _)| *block < blocks).count();
+                two_stage_ratio(&pairs, pilot)
+            }
+            None => paired_ratio(&pairs),
+        };
+        ratio.ok().map(|estimate| Bare::of(&estimate))
     }
 }

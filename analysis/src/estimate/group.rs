@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::point::Point;
 use model::provenance::Provenance;
+use model::reason::RunFlag;
 
 use super::interval::geometric_mean;
 use super::metric::{Metric, MetricVisitor};
@@ -19,10 +20,13 @@ pub(super) struct Setting {
     pub(super) device: String,
 }
 
-/// The faultless rows of each point of each setting, in the order of their blocks.
-pub(super) fn by_point(rows: &[Row]) -> BTreeMap<(Setting, Point), Vec<&Row>> {
+/// The faultless rows of each point of each setting that fit, in the order of their blocks.
+pub(super) fn by_point(
+    rows: &[Row],
+    fits: impl Fn(&Row) -> bool,
+) -> BTreeMap<(Setting, Point), Vec<&Row>> {
     let mut groups: BTreeMap<(Setting, Point), Vec<&Row>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.is_faultless()) {
+    for row in rows.iter().filter(|row| row.is_faultless() && fits(row)) {
         let setting = Setting {
             sweep: row.sweep.clone(),
             provenance: row.provenance,
@@ -39,11 +43,12 @@ pub(super) fn by_point(rows: &[Row]) -> BTreeMap<(Setting, Point), Vec<&Row>> {
     groups
 }
 
-/// Every metric of every point. Rows with faults do not enter.
+/// Every metric of every point. Rows with faults do not enter, nor do sentinels and confirmations:
+/// they were not taken at a random place, or not for as long.
 pub fn estimates_of(rows: &[Row]) -> (Vec<EstimateRecord>, Vec<MissingRecord>) {
     let mut estimates = Vec::new();
     let mut missing = Vec::new();
-    for ((setting, point), group) in by_point(rows) {
+    for ((setting, point), group) in by_point(rows, |row| row.role.is_point()) {
         for metric in Metric::ALL {
             match metric.visit(GeometricMean { rows: &group }) {
                 Ok(bare) => estimates.push(record(&setting, &point, &group, metric, bare)),
@@ -73,14 +78,39 @@ impl MetricVisitor for GeometricMean<'_> {
         let mut bare = Bare::of(&estimate);
         let without = self.rows.len() - values.len();
         if without > 0 {
-            let note = format!("{without} of {} runs have no value", self.rows.len());
-            bare.reason = Some(
-                bare.reason
-                    .map_or(note.clone(), |reason| format!("{reason}; {note}")),
+            note(
+                &mut bare,
+                &format!("{without} of {} runs have no value", self.rows.len()),
+            );
+        }
+        for (flag, flagged) in flag_counts(self.rows) {
+            note(
+                &mut bare,
+                &format!("{flagged} of {} runs: {flag}", self.rows.len()),
             );
         }
         Ok(bare)
     }
+}
+
+fn note(bare: &mut Bare, note: &str) {
+    bare.reason = Some(
+        bare.reason
+            .take()
+            .map_or_else(|| note.to_owned(), |reason| format!("{reason}; {note}")),
+    );
+}
+
+/// How many rows have each flag.
+fn flag_counts(rows: &[&Row]) -> BTreeMap<RunFlag, usize> {
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        let flags: BTreeSet<RunFlag> = row.flags.iter().map(|flag| flag.flag).collect();
+        for flag in flags {
+            *counts.entry(flag).or_insert(0) += 1;
+        }
+    }
+    counts
 }
 
 /// The reason that the rows themselves give for a missing energy.

@@ -15,9 +15,12 @@ pub use compare::comparisons_of;
 pub use group::estimates_of;
 pub use interval::{
     Estimate, Interval, LEVEL, Method, NoInterval, Unusable, geometric_mean, line_slope, mean,
-    paired_ratio,
+    paired_ratio, two_stage_ratio,
 };
 pub use metric::Metric;
 pub use record::{
     ComparisonRecord, ESTIMATES_SCHEMA, EstimateRecord, Estimates, MissingRecord, round_for_record,
 };
+
+#[cfg(test)]
+mod role_tests;

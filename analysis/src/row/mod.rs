@@ -7,7 +7,8 @@ mod csv;
 use model::point::Point;
 use model::provenance::Provenance;
 use model::reason::RunFault;
-use model::trace::Fault;
+use model::run::Role;
+use model::trace::{Fault, Flag};
 use model::units::{Joules, Seconds, Watts};
 
 use crate::quantity::{JoulesPerUnit, Percent, UnitsPerSecond};
@@ -27,6 +28,13 @@ pub struct Row {
     pub block: u32,
     /// Place in the sweep, from 0.
     pub order: u32,
+    /// Why it was taken. Only points are pooled into estimates.
+    pub role: Role,
+    /// Whether it stands for its point in ratios by block: the points, or in their place the
+    /// sentinels of the reference where the plan says so.
+    pub enters_ratios: bool,
+    /// Where the number of blocks was decided by the scatter of the first ones.
+    pub two_stage: Option<TwoStageRow>,
     /// Measured, emulated or imported.
     pub provenance: Provenance,
     /// Product name of the measured device.
@@ -119,8 +127,19 @@ pub struct Row {
     pub digest: Option<String>,
     /// What is wrong with the run; a run with any fault enters no estimate.
     pub faults: Vec<Fault>,
+    /// What a reader must know of a good run.
+    pub flags: Vec<Flag>,
     /// Why the energies are missing, where they are.
     pub energy_absence: Option<String>,
+}
+
+/// A row of a plan with two stages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwoStageRow {
+    /// Blocks of the first stage.
+    pub pilot_blocks: u32,
+    /// Whether it is one of the point whose ratios decided.
+    pub is_reference: bool,
 }
 
 impl Row {
@@ -131,6 +150,9 @@ impl Row {
             run_id: String::new(),
             block: 0,
             order: 0,
+            role: Role::Point,
+            enters_ratios: true,
+            two_stage: None,
             provenance,
             device: String::new(),
             board_id: None,
@@ -177,6 +199,7 @@ impl Row {
             read_median_ms: None,
             digest: None,
             faults: Vec::new(),
+            flags: Vec::new(),
             energy_absence: None,
         }
     }

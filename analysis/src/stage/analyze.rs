@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use model::plan::{Plan, PlanSource};
+use model::plan::{DECISION_FILE, Decision, Plan, PlanSource};
 use model::run::RunId;
 
 use super::exclusion::{Exclusion, exclusions_to_csv};
 use super::layout::Layout;
+use super::roles;
 use super::summary::{AnalyzeSummary, SweepSummary};
 use crate::Error;
 use crate::estimate::{ESTIMATES_SCHEMA, Estimates, comparisons_of, estimates_of};
@@ -98,6 +99,7 @@ pub fn analyze_with(
     let exclusions = exclusions_to_csv(&exclusions)
         .map_err(|error| Error::content(layout.exclusions(), error))?;
     write_atomically(&layout.rows(), rows_to_csv(&rows).as_bytes())?;
+    roles::write(&layout.roles(), &rows)?;
     write_atomically(&layout.exclusions(), exclusions.as_bytes())?;
     write_json(&layout.estimates(), &estimates)?;
     write_json(&layout.sensors(), &sensors)?;
@@ -155,14 +157,22 @@ fn read_campaign(
         }
         counter.step();
     }
-    let not_run: Vec<Exclusion> = plan
-        .runs()
+    let decision = read_decision(plan, &campaign.path)?;
+    let planned = plan.runs_with(decision.as_ref());
+    let not_run: Vec<Exclusion> = planned
         .iter()
         .filter(|run| !sealed.contains(&run.id))
         .map(Exclusion::not_run)
         .collect();
     rows.sort_by(|a, b| (a.order, &a.run_id).cmp(&(b.order, &b.run_id)));
-    let summary = SweepSummary::of(plan, &rows, campaign.failed.len(), not_run.len());
+    roles::assign(plan, &mut rows);
+    let summary = SweepSummary::of(
+        plan,
+        planned.len(),
+        &rows,
+        campaign.failed.len(),
+        not_run.len(),
+    );
     exclusions.extend(not_run);
     Ok(Found {
         rows,
@@ -198,6 +208,24 @@ fn check_belongs(
         )),
         _ => Ok(()),
     }
+}
+
+/// What the first stage decided; nothing where the plan has one stage, or is not that far.
+fn read_decision(plan: &Plan, folder: &Path) -> Result<Option<Decision>, Error> {
+    let path = folder.join(DECISION_FILE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs_err::read_to_string(&path)?;
+    let decision: Decision =
+        serde_json::from_str(&text).map_err(|error| Error::content(&path, error))?;
+    if decision.is_for(plan) {
+        return Ok(Some(decision));
+    }
+    Err(Error::content(
+        &path,
+        "was decided for another plan than the plan.toml beside it; restore the two from one copy",
+    ))
 }
 
 fn read_plan(folder: &Path) -> Result<Plan, Error> {

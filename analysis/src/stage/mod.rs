@@ -7,6 +7,7 @@ mod analyze;
 mod exclusion;
 mod layout;
 mod publish;
+mod roles;
 mod summary;
 
 pub use analyze::{Progress, analyze, analyze_with};

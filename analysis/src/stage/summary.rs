@@ -51,7 +51,13 @@ pub struct SweepSummary {
 }
 
 impl SweepSummary {
-    pub(super) fn of(plan: &Plan, rows: &[Row], failed_attempts: usize, not_run: usize) -> Self {
+    pub(super) fn of(
+        plan: &Plan,
+        planned_runs: usize,
+        rows: &[Row],
+        failed_attempts: usize,
+        not_run: usize,
+    ) -> Self {
         let words = |get: fn(&Row) -> Option<&String>| -> Vec<String> {
             let words: BTreeSet<&String> = rows.iter().filter_map(get).collect();
             words.into_iter().cloned().collect()
@@ -66,7 +72,7 @@ impl SweepSummary {
             boards: words(|row| row.board_id.as_ref()).len(),
             points: plan.points.len(),
             blocks: plan.blocks,
-            planned_runs: plan.points.len() * plan.blocks as usize,
+            planned_runs,
             runs: rows.len(),
             faultless_runs: rows.iter().filter(|row| row.is_faultless()).count(),
             failed_attempts,

@@ -64,7 +64,10 @@ fn identity(header: &TraceHeader) -> Row {
         engine_name: worker.map(|worker| worker.engine.clone()),
         weights: worker.map(|worker| worker.weights.clone()),
         point: header.run.point.clone(),
+        role: header.run.role,
+        enters_ratios: header.run.role.is_point(),
         faults: header.faults.clone(),
+        flags: header.flags.clone(),
         ..Row::blank(header.provenance)
     }
 }

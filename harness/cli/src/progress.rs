@@ -46,6 +46,10 @@ impl SessionObserver for SweepBar {
 }
 
 impl SweepObserver for SweepBar {
+    fn planned(&mut self, runs: usize) {
+        self.bar.set_length(runs as u64);
+    }
+
     fn run_begins(&mut self, run: &Run, _position: usize) {
         self.run = format!("block {} · {}", run.block, run.point);
     }

@@ -64,7 +64,24 @@ reasons! {
         NoWork => "no_work", "no phase of work ended inside the window";
         CounterBackwards => "counter_backwards", "the energy counter went backwards inside the window";
         CounterFrozen => "counter_frozen", "the energy counter did not tick inside the window";
-        ForeignProcess => "foreign_process", "another process used the device when the run began";
+        ForeignProcess => "foreign_process", "another process used the device before or during the window";
+        ClockNotHeld => "clock_not_held", "the clock was within a step of the request for less than 99 % of the window";
+        Throttled => "throttled", "heat or the power supply slowed the device down inside the window";
+        MissedSamples => "missed_samples", "readings of the window are missing for longer than the protocol allows";
+        SensorFrozen => "sensor_frozen", "a sensor showed one value for the whole window while another one moved";
+        TemperatureOutOfBand => "temperature_out_of_band", "the device did not reach the temperature of its block";
+        HostSuspended => "host_suspended", "the host was suspended during the run";
+        ClockStepped => "clock_stepped", "the host's wall clock was set during the run";
+        WorkInconsistent => "work_inconsistent", "the same work gave another output than in an earlier run";
+    }
+}
+
+reasons! {
+    /// What a reader must know of a run that is good all the same: it enters the estimates.
+    RunFlag {
+        NoSteadyState => "no_steady_state", "the window did not settle, though it was prolonged; all of it is reported";
+        NotSoaked => "not_soaked", "the pre-soak ended before the temperature stood still, or could not be judged";
+        PowerCapped => "power_capped", "the power limit held the clock down inside the window";
     }
 }
 
@@ -77,6 +94,10 @@ mod tests {
         for fault in RunFault::ALL {
             let json = serde_json::to_string(fault).expect("a fault serialises");
             assert_eq!(json, format!("\"{}\"", fault.code()));
+        }
+        for flag in RunFlag::ALL {
+            let json = serde_json::to_string(flag).expect("a flag serialises");
+            assert_eq!(json, format!("\"{}\"", flag.code()));
         }
         for absence in Absence::ALL {
             let json = serde_json::to_string(absence).expect("an absence serialises");

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::plan::{DeviceKind, Plan, SessionSettings};
+use crate::plan::{DeviceKind, Plan, SessionSettings, Tier};
 use crate::point::Point;
 
 /// The content hash of a run: the same work gets the same id, so that a resumed sweep knows what
@@ -49,6 +49,93 @@ pub struct Run {
     pub input_seed: u64,
     /// Device and times of the session.
     pub session: SessionSettings,
+    /// Why the run is taken. Only runs in the role [`Role::Point`] are pooled into estimates.
+    #[serde(default, skip_serializing_if = "Role::is_point")]
+    pub role: Role,
+    /// What the tier of the plan asks of the session; absent for a plan without a tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<RunRules>,
+    /// SHA-256 of the plan's canonical text, fixed before anything was measured; absent for a plan
+    /// without a tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_sha256: Option<String>,
+}
+
+/// Why a run is taken.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// To estimate its point: once in each block, at a random place.
+    #[default]
+    Point,
+    /// To show drift: the reference point at a fixed place of the block.
+    Sentinel(Place),
+    /// To show that a long window gives the same: once for each point.
+    Confirmation,
+}
+
+/// A fixed place in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Before every other run.
+    First,
+    /// After half of the points.
+    Middle,
+    /// After every other run.
+    Last,
+}
+
+impl Role {
+    /// Whether the run is pooled into the estimates of its point.
+    pub const fn is_point(&self) -> bool {
+        matches!(self, Self::Point)
+    }
+
+    /// The word in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Point => "point",
+            Self::Sentinel(Place::First) => "sentinel_first",
+            Self::Sentinel(Place::Middle) => "sentinel_middle",
+            Self::Sentinel(Place::Last) => "sentinel_last",
+            Self::Confirmation => "confirmation",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the tier of a plan asks of the session of a run, beyond its times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRules {
+    /// The tier. A session under any tier judges clock, heat and readings of its window; where the
+    /// tier says so it looks for a steady state and prolongs its window once.
+    pub tier: Tier,
+    /// The reference workload that brings the device to its temperature first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_soak: Option<PreSoak>,
+}
+
+/// The workload of a pre-soak.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreSoak {
+    /// Longest time, in seconds.
+    pub cap_s: f64,
+    /// The reference point.
+    pub point: Point,
+    /// Its engine.
+    pub engine: Engine,
+    /// Seed of its inputs.
+    pub input_seed: u64,
 }
 
 /// A program that does the work of a point.
@@ -84,13 +171,29 @@ struct Identity<'a> {
     input_seed: u64,
     device: DeviceKind,
     session: &'a SessionSettings,
+    #[serde(skip_serializing_if = "Role::is_point")]
+    role: Role,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<&'a RunRules>,
 }
 
 impl Run {
     /// The run of a point in a block of a plan.
-    pub(crate) fn new(plan: &Plan, block: u32, order: u32, point: Point, engine: Engine) -> Self {
-        let input_seed = first_u64(&hash(&(plan.seed, "input", &point)));
-        let session = plan.session.clone();
+    pub(crate) fn new(
+        plan: &Plan,
+        block: u32,
+        order: u32,
+        role: Role,
+        point: Point,
+        engine: Engine,
+    ) -> Self {
+        let input_seed = Self::input_seed_of(plan, &point);
+        let mut session = plan.session.clone();
+        let long_window_s = plan.rules().and_then(|rules| rules.confirmation_window_s);
+        if let (Role::Confirmation, Some(window_s)) = (role, long_window_s) {
+            session.window_s = session.window_s.max(window_s);
+        }
+        let rules = plan.run_rules();
         let identity = Identity {
             sweep: &plan.name,
             block,
@@ -100,6 +203,8 @@ impl Run {
             input_seed,
             device: plan.session.device,
             session: &session,
+            role,
+            rules: rules.as_ref(),
         };
         let digest = hash(&identity);
         Self {
@@ -112,7 +217,27 @@ impl Run {
             weights_seed: plan.seed,
             input_seed,
             session,
+            role,
+            plan_sha256: rules.is_some().then(|| plan.sha256()),
+            rules,
         }
+    }
+
+    /// Seed of the inputs of every run of a point.
+    pub(crate) fn input_seed_of(plan: &Plan, point: &Point) -> u64 {
+        first_u64(&hash(&(plan.seed, "input", point)))
+    }
+
+    /// The run that warms the device up for this one: the reference workload, in the same session
+    /// times. It is measured by nobody, so it keeps the id of the run that it belongs to.
+    pub fn soaking(&self) -> Option<Self> {
+        let soak = self.rules.as_ref()?.pre_soak.as_ref()?;
+        Some(Self {
+            point: soak.point.clone(),
+            engine: soak.engine.clone(),
+            input_seed: soak.input_seed,
+            ..self.clone()
+        })
     }
 }
 

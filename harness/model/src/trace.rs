@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::mark::Mark;
 use crate::provenance::Provenance;
-use crate::reason::RunFault;
+use crate::reason::{RunFault, RunFlag};
 use crate::run::Run;
 use crate::sample::Sample;
 use crate::units::Nanos;
@@ -37,8 +37,31 @@ pub struct TraceHeader {
     pub marks: Vec<ReceivedMark>,
     /// What went wrong; empty for a good run.
     pub faults: Vec<Fault>,
+    /// What a reader must know of a good run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Flag>,
+    /// How the device was brought to its temperature; absent where no pre-soak was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_soak: Option<PreSoakRecord>,
     /// UTC second at which the run began, for people; no result depends on it.
     pub started_unix_s: Option<u64>,
+}
+
+/// How a pre-soak ended. Its readings are the samples of [`Stage::PreSoak`], one a second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreSoakRecord {
+    /// Temperature of the block that was aimed at, in degrees Celsius; absent for the first run of a
+    /// block, which sets it, and where runs share no device.
+    pub target_c: Option<i64>,
+    /// Last temperature, in degrees Celsius.
+    pub reached_c: Option<i64>,
+    /// Slope of the temperature over the last two minutes, in degrees Celsius a minute.
+    pub slope_c_per_min: Option<f64>,
+    /// How long the reference worked, in seconds.
+    pub worked_s: f64,
+    /// Whether the temperature stood still before the cap.
+    pub is_settled: bool,
 }
 
 /// A mark and when the harness had it in hand.
@@ -57,6 +80,9 @@ pub struct ReceivedMark {
 pub enum Stage {
     /// The device before the worker exists.
     IdleBefore,
+    /// From the start of the reference workload that warms the device up to its end; in plans with a
+    /// tier and a reference.
+    PreSoak,
     /// From the start of the worker to its `ready`: loading and warm-up.
     WarmUp,
     /// From the tick of the energy counter at which the worker was told to go, to the first tick
@@ -73,6 +99,7 @@ impl Stage {
     pub const fn name(self) -> &'static str {
         match self {
             Self::IdleBefore => "idle_before",
+            Self::PreSoak => "pre_soak",
             Self::WarmUp => "warm_up",
             Self::Window => "window",
             Self::CoolDown => "cool_down",
@@ -100,6 +127,16 @@ pub struct Fault {
     /// What kind.
     pub fault: RunFault,
     /// What exactly was seen.
+    pub detail: String,
+}
+
+/// A flag of the run and its circumstances in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flag {
+    /// What kind.
+    pub flag: RunFlag,
+    /// What exactly was seen, with its numbers.
     pub detail: String,
 }
 

@@ -9,9 +9,9 @@ use model::mark::{Command, Mark, RunRequest, WorkerInfo};
 use model::plan::{DeviceKind, PlanSource};
 use model::point::Point;
 use model::provenance::Provenance;
-use model::reason::{Absence, RunFault};
+use model::reason::{Absence, RunFault, RunFlag};
 use model::run::{Engine, Protocol, Run};
-use model::trace::{Fault, ReceivedMark, Span, Stage, TraceHeader};
+use model::trace::{Fault, Flag, PreSoakRecord, ReceivedMark, Span, Stage, TraceHeader};
 use model::units::Nanos;
 use proptest::prelude::*;
 use serde::Serialize;
@@ -141,7 +141,7 @@ fn runs(engine: Engine, seed: u64, idle_s: f64) -> Vec<Run> {
     )
     .expect("a complete plan");
     source.seed = seed;
-    source.session.idle_s = idle_s;
+    source.session.idle_s = Some(idle_s);
     source.engines.insert("x".to_owned(), engine);
     source.validate().expect("a good plan").runs()
 }
@@ -233,6 +233,17 @@ proptest! {
                 .into_iter()
                 .map(|(received_ns, mark)| ReceivedMark { received_ns, mark })
                 .collect(),
+            flags: fault
+                .iter()
+                .map(|(_, detail)| Flag { flag: RunFlag::PowerCapped, detail: detail.clone() })
+                .collect(),
+            pre_soak: number.map(|number| PreSoakRecord {
+                target_c: Some(40),
+                reached_c: i64::try_from(number).ok(),
+                slope_c_per_min: Some(0.5),
+                worked_s: 61.5,
+                is_settled: truth.is_some(),
+            }),
             faults: fault.into_iter().map(|(fault, detail)| Fault { fault, detail }).collect(),
             started_unix_s,
         });
@@ -267,6 +278,7 @@ fn words_in_data_are_the_names_in_code() {
     }
     for stage in [
         Stage::IdleBefore,
+        Stage::PreSoak,
         Stage::WarmUp,
         Stage::Window,
         Stage::CoolDown,

@@ -143,6 +143,8 @@ pub fn calibrate(
         }],
         marks: marks(&busy),
         faults: Vec::new(),
+        flags: Vec::new(),
+        pre_soak: None,
         started_unix_s,
     };
     Ok(Calibration {

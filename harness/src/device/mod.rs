@@ -50,6 +50,15 @@ pub trait Sense {
     /// # Errors
     /// Where the device no longer answers.
     fn process_count(&self) -> Result<Option<u32>, DeviceError>;
+
+    /// Their numbers, in order, as far as the driver tells. In a container they may be those of the
+    /// host.
+    ///
+    /// # Errors
+    /// Where the device no longer answers.
+    fn process_ids(&self) -> Result<Option<Vec<u32>>, DeviceError> {
+        Ok(None)
+    }
 }
 
 /// Changes settings of a device. Whoever sets something gives it back with `release`.

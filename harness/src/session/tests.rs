@@ -1,3 +1,4 @@
 mod emulated;
 mod fake;
 mod shell;
+mod tier;

@@ -1,27 +1,38 @@
 //! Every run of a plan that is not sealed yet, one after the other, until all are done or the
-//! budget of time is spent. Runs in virtual time are taken side by side: each has a card of its own,
+//! budget of time is spent. A plan with two stages is looked at once in between: its first stage
+//! decides how many blocks follow. Runs in virtual time are taken side by side: each has a card of its own,
 //! so their traces do not depend on how many there are at once.
 
+mod energy;
+mod one_by_one;
+mod outlook;
 mod side_by_side;
+mod two_stage;
+
+use std::collections::BTreeSet;
 
 use model::plan::Plan;
-use model::run::Run;
-use model::trace::{Fault, Stage};
+use model::run::{Run, RunId};
+use model::trace::Fault;
 use model::units::{Nanos, Seconds};
 use thiserror::Error;
 
 use crate::clock::monotonic_now;
 use crate::device::{Backend, DeviceError};
-use crate::session::{self, SessionObserver};
+use crate::session::SessionObserver;
 use crate::store::{Store, StoreError};
 
-/// Loading of a model is not in the plan; until a run shows it, this much is added.
-const EXPECTED_LOADING_S: f64 = 5.0;
-/// After this many failures in a row the fault is in the set-up, not in the run.
+pub use outlook::Outlook;
+
+/// Name of the file with the hash of the plan.
+const PLAN_HASH_FILE: &str = "plan.sha256";
+/// After this many different runs failed in a row the fault is in the set-up, not in the runs.
 const MAX_FAILURES_IN_A_ROW: u32 = 3;
 
 /// Hears of the progress of a sweep.
 pub trait SweepObserver: SessionObserver {
+    /// So many runs there are, as far as is known now; a second stage adds to them.
+    fn planned(&mut self, _runs: usize) {}
     /// A run begins; `position` counts from 1 over the runs of the plan.
     fn run_begins(&mut self, run: &Run, position: usize);
     /// The run ended, sealed or with faults.
@@ -105,128 +116,115 @@ pub fn run(
     started_unix_s: fn() -> Option<u64>,
     observer: &mut dyn SweepObserver,
 ) -> Result<SweepEnd, SweepError> {
-    let runs = plan.runs();
-    let mut left = Vec::new();
-    for (index, run) in runs.iter().enumerate() {
-        if !store.has(&run.id)? {
-            left.push((index, run));
-        }
-    }
-    let end = if backend.is_virtual() {
-        side_by_side::take(
-            &left,
-            backend,
-            store,
-            budget,
-            side_by_side::processors(),
-            observer,
-        )?
-    } else {
-        one_by_one(
-            plan,
-            &left,
-            backend,
-            store,
-            budget,
-            started_unix_s,
-            observer,
-        )?
+    let sweep = Sweep {
+        plan,
+        backend,
+        store,
+        budget,
+        started_unix_s,
     };
+    if plan.tier.is_some() {
+        store.keep_note(PLAN_HASH_FILE, &format!("{}\n", plan.sha256()))?;
+    }
+    let mut sealed = BTreeSet::new();
+    let mut end = sweep.take(&plan.first_stage(), &mut sealed, observer)?;
+    if end == SweepEnd::Complete {
+        let decision = two_stage::decide_once(plan, store)?;
+        end = sweep.take(&plan.runs_with(decision.as_ref()), &mut sealed, observer)?;
+    }
     if end == SweepEnd::Complete {
         store.write_checksums()?;
     }
     Ok(end)
 }
 
+/// What every part of a sweep needs.
+struct Sweep<'a> {
+    plan: &'a Plan,
+    backend: &'a Backend,
+    store: &'a Store,
+    budget: Budget,
+    started_unix_s: fn() -> Option<u64>,
+}
+
+impl Sweep<'_> {
+    /// Takes those of the runs that are not sealed yet. What was found sealed before is not read
+    /// again.
+    fn take(
+        &self,
+        runs: &[Run],
+        sealed: &mut BTreeSet<RunId>,
+        observer: &mut dyn SweepObserver,
+    ) -> Result<SweepEnd, SweepError> {
+        observer.planned(runs.len());
+        let mut left = Vec::new();
+        for (index, run) in runs.iter().enumerate() {
+            if sealed.contains(&run.id) || self.store.has(&run.id)? {
+                sealed.insert(run.id.clone());
+            } else {
+                left.push((index, run));
+            }
+        }
+        let end = if self.backend.is_virtual() {
+            let threads = side_by_side::processors();
+            side_by_side::take(
+                &left,
+                self.backend,
+                self.store,
+                self.budget,
+                threads,
+                observer,
+            )?
+        } else {
+            one_by_one::take(self, runs, &left, observer)?
+        };
+        if end == SweepEnd::Complete {
+            sealed.extend(left.iter().map(|(_, run)| run.id.clone()));
+        }
+        Ok(end)
+    }
+}
+
 /// A run that is left, with its place in the plan.
 type Left<'a> = (usize, &'a Run);
 
-/// What has been tried so far.
+/// Failures, one after the other. Many attempts at one run are one failure here: they say nothing
+/// about the other runs.
 #[derive(Default)]
-struct Tally {
-    failed: usize,
-    failures_in_a_row: u32,
+struct Streak {
+    failed: Vec<RunId>,
 }
 
-impl Tally {
+impl Streak {
     /// Counts the end of a run; too many failures in a row end the sweep.
-    fn count(&mut self, fault: Option<&Fault>) -> Result<(), SweepError> {
+    fn count(&mut self, run: &Run, fault: Option<&Fault>) -> Result<(), SweepError> {
         let Some(fault) = fault else {
-            self.failures_in_a_row = 0;
+            self.failed.clear();
             return Ok(());
         };
-        self.failed += 1;
-        self.failures_in_a_row += 1;
-        if self.failures_in_a_row < MAX_FAILURES_IN_A_ROW {
+        if !self.failed.contains(&run.id) {
+            self.failed.push(run.id.clone());
+        }
+        let count = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
+        if count < MAX_FAILURES_IN_A_ROW {
             return Ok(());
         }
         Err(SweepError::FailureInARow {
-            count: self.failures_in_a_row,
+            count,
             fault: fault.fault.to_string(),
             detail: fault.detail.clone(),
         })
     }
-
-    fn end(&self) -> SweepEnd {
-        match self.failed {
-            0 => SweepEnd::Complete,
-            failed => SweepEnd::Failures { failed },
-        }
-    }
 }
 
-fn one_by_one(
-    plan: &Plan,
-    left: &[Left<'_>],
-    backend: &Backend,
-    store: &Store,
-    budget: Budget,
-    started_unix_s: fn() -> Option<u64>,
-    observer: &mut dyn SweepObserver,
-) -> Result<SweepEnd, SweepError> {
-    let planned = Seconds::new(plan.session.planned_s() + EXPECTED_LOADING_S);
-    let mut longest: Option<Seconds> = None;
-    let mut tally = Tally::default();
-    for (done, (index, run)) in left.iter().enumerate() {
-        if !budget.allows(longest.unwrap_or(planned)) {
-            return Ok(SweepEnd::BudgetSpent {
-                left: left.len() - done + tally.failed,
-            });
-        }
-        let begin = monotonic_now();
-        observer.run_begins(run, index + 1);
-        let mut instrument = backend.open_for(run)?;
-        let trace = session::record(
-            instrument.as_mut(),
-            run,
-            started_unix_s(),
-            &mut Stages(observer),
-        )?;
-        store.seal(&trace)?;
-        observer.run_ended(run, &trace.header.faults);
-        tally.count(trace.header.faults.first())?;
-        if trace.header.faults.is_empty() {
-            // The longest good run so far is the careful guess for the next one.
-            let took = Seconds::from(monotonic_now().saturating_sub(begin));
-            longest =
-                Some(longest.map_or(took, |longest| if took > longest { took } else { longest }));
-        }
-    }
-    Ok(tally.end())
-}
-
-/// Passes the stages of a session on to the observer of the sweep.
-struct Stages<'a>(&'a mut dyn SweepObserver);
-
-impl SessionObserver for Stages<'_> {
-    fn stage(&mut self, stage: Stage) {
-        self.0.stage(stage);
-    }
-
-    fn sampled(&mut self) {
-        self.0.sampled();
+const fn end_with(failed: usize) -> SweepEnd {
+    match failed {
+        0 => SweepEnd::Complete,
+        failed => SweepEnd::Failures { failed },
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod two_stage_sweep_tests;

@@ -1,4 +1,5 @@
 use model::plan::DeviceKind;
+use model::trace::Stage;
 use tempfile::TempDir;
 
 use super::*;
@@ -193,6 +194,64 @@ fn single_failures_are_counted_and_the_others_are_sealed() {
     let (end, diary) = sweep(&plan, &folder, None);
     assert_eq!(end.expect("no trouble"), SweepEnd::Failures { failed: 2 });
     assert_eq!(diary.begun.len(), 2, "only the failed ones are tried again");
+}
+
+/// A command that fails until it was tried so often.
+fn fails_at_first(folder: &TempDir, failures: u32) -> String {
+    let count = folder.path().join("count");
+    let script = format!(
+        "n=$(cat {count} 2>/dev/null || echo 0); echo $((n + 1)) > {count}; test $n -ge {failures}",
+        count = count.display()
+    );
+    format!(
+        "[engines.some]\ncommand = [\"/bin/sh\", \"-c\", \'\'\'{script}\'\'\']\nprotocol = \"none\""
+    )
+}
+
+fn patient_plan(folder: &TempDir, failures: u32, retries: u32) -> Plan {
+    let engine = fails_at_first(folder, failures);
+    let mut plan = plan(&plan_text("cpu", "batch = [1]", &engine));
+    plan.session.idle_s = 0.0;
+    plan.blocks = 1;
+    plan.retries = retries;
+    plan
+}
+
+#[test]
+fn a_run_with_a_fault_is_kept_and_tried_again_as_often_as_the_plan_says() {
+    let scratch = folder();
+    let store = folder();
+    let (end, diary) = sweep(&patient_plan(&scratch, 2, 2), &store, None);
+    assert_eq!(end.expect("the third attempt is good"), SweepEnd::Complete);
+    assert_eq!(diary.ended, [1, 1, 0]);
+    assert_eq!(failed_attempts(store.path()).expect("readable").len(), 2);
+
+    let (scratch, store) = (folder(), folder());
+    let plan = patient_plan(&scratch, 3, 2);
+    let (end, _) = sweep(&plan, &store, None);
+    assert_eq!(end.expect("no trouble"), SweepEnd::Failures { failed: 1 });
+    let outlook = Outlook::of(&plan, store.path()).expect("readable");
+    let quarantined: Vec<usize> = outlook
+        .quarantined()
+        .map(|(_, attempts)| attempts)
+        .collect();
+    assert_eq!(quarantined, [3]);
+    // The same command tries again.
+    let (end, _) = sweep(&plan, &store, None);
+    assert_eq!(end.expect("the fourth attempt is good"), SweepEnd::Complete);
+    let outlook = Outlook::of(&plan, store.path()).expect("readable");
+    assert_eq!(
+        (outlook.quarantined().count(), outlook.failed.len()),
+        (0, 3)
+    );
+}
+
+#[test]
+fn many_attempts_at_one_run_are_no_failures_in_a_row() {
+    let (scratch, store) = (folder(), folder());
+    let (end, diary) = sweep(&patient_plan(&scratch, 100, 9), &store, None);
+    assert_eq!(end.expect("no trouble"), SweepEnd::Failures { failed: 1 });
+    assert_eq!(diary.ended, [1; 10]);
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! `joulebench plan`
 
+mod promise;
+
 use harness::control::Wish;
 use harness::device::DEFAULT_BOARD;
 use harness::plan_file;
-use model::plan::{DeviceKind, Plan};
+use model::plan::{DeviceKind, Plan, SecondStage, TierRules};
 use serde::Serialize;
 
 use crate::args::PlanArguments;
 use crate::exit::Exit;
 use crate::output::say;
+
+use promise::{Promise, TierPromise, promises};
 
 /// What a plan amounts to.
 #[derive(Serialize)]
@@ -17,6 +21,12 @@ struct Outline<'a> {
     runs: Vec<model::run::Run>,
     expected_s: f64,
     needs: Vec<String>,
+    /// SHA-256 of the plan's canonical text.
+    plan_sha256: String,
+    /// What the plan's own tier demands.
+    rules: Option<TierRules>,
+    /// What each tier would cost and promise for these points.
+    tiers: Vec<TierPromise>,
 }
 
 pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
@@ -26,6 +36,9 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
     let expected_s = plan.session.planned_s() * runs.len() as f64;
     let outline = Outline {
         needs: needs(&plan),
+        plan_sha256: plan.sha256(),
+        rules: plan.rules(),
+        tiers: promises(&plan)?,
         runs,
         expected_s,
         plan: &plan,
@@ -38,12 +51,14 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Seconds up to two minutes, minutes beyond.
+/// Seconds up to two minutes, minutes up to two hours, hours beyond.
 fn duration(seconds: f64) -> String {
     if seconds < 120.0 {
         format!("{seconds:.0} s")
-    } else {
+    } else if seconds < 7_200.0 {
         format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3_600.0)
     }
 }
 
@@ -82,12 +97,19 @@ fn needs(plan: &Plan) -> Vec<String> {
 fn print(outline: &Outline<'_>) {
     let plan = outline.plan;
     say!("{}: {}", plan.name, plan.title);
+    let sentinels = plan
+        .reference
+        .as_ref()
+        .map_or("", |_| " with 3 sentinels each");
     say!(
-        "{} points × {} blocks = {} runs",
+        "{} points × {} blocks{sentinels} = {} runs",
         plan.points.len(),
         plan.blocks,
-        outline.runs.len()
+        plan.first_stage().len()
     );
+    if let Some(rules) = &outline.rules {
+        print_rules(plan, rules);
+    }
     match plan.session.device {
         DeviceKind::Emulated => say!("virtual time: seconds in all"),
         _ => say!(
@@ -100,12 +122,83 @@ fn print(outline: &Outline<'_>) {
     for need in &outline.needs {
         say!("  {need}");
     }
+    print_tiers(&outline.tiers);
     say!("points:");
     for point in &plan.points {
         say!("  {point}");
     }
     say!("order of the first block:");
     for run in outline.runs.iter().filter(|run| run.block == 0) {
-        say!("  {}  {}", run.id, run.point);
+        let role = if run.role.is_point() {
+            String::new()
+        } else {
+            format!("  ({})", run.role.name().replace('_', " "))
+        };
+        say!("  {}  {}{role}", run.id, run.point);
     }
+}
+
+/// What the tier fixes before anything is measured.
+fn print_rules(plan: &Plan, rules: &TierRules) {
+    let tier = plan.tier.map_or("", model::plan::Tier::name);
+    say!("protocol {tier}, fixed before any data:");
+    say!("  plan hash         {}", plan.sha256());
+    say!("  primary metric    energy for one unit of work, on the logarithmic scale");
+    say!("  alpha             {}", rules.alpha);
+    if let (Some(reference), Some(paired_with)) = (&plan.reference, plan.paired_with) {
+        say!("  reference         {reference}");
+        say!("  ratios by block   to its {} run", paired_with.name());
+    }
+    if let Some(SecondStage {
+        half_width,
+        most_blocks,
+    }) = rules.second_stage
+    {
+        say!(
+            "  blocks            {}, then as many as ±{} % of a ratio needs, at most {most_blocks}; one look",
+            plan.blocks,
+            half_width * 100.0
+        );
+    }
+    if let Some(window_s) = rules.confirmation_window_s {
+        say!("  confirmation      one run of {window_s} s for each point");
+    }
+    if let Some(cap_s) = rules.pre_soak_cap_s {
+        say!(
+            "  pre-soak          the reference, until the temperature stands still, at most {cap_s} s"
+        );
+    }
+    say!("  excluded          runs with a recorded fault, and no others; outliers stay");
+    say!(
+        "  tried again       {} times, at the end of the block",
+        plan.retries
+    );
+}
+
+fn print_tiers(tiers: &[TierPromise]) {
+    say!("what each tier costs and promises for these points (95 % interval of a ratio):");
+    say!("  tier       scatter of runs   blocks    runs   at least   half-width");
+    for tier in tiers {
+        for promise in &tier.scatter {
+            say!("{}", promise_line(tier, promise));
+        }
+    }
+}
+
+fn promise_line(tier: &TierPromise, promise: &Promise) -> String {
+    let not_met = match promise.chance_not_met {
+        Some(chance) if chance >= 0.005 => {
+            format!(", precision not met in {:.0} % of sweeps", chance * 100.0)
+        }
+        _ => String::new(),
+    };
+    format!(
+        "  {:<10} {:>13} %  {:>7.1} {:>7.0} {:>10}   ±{:.2} %{not_met}",
+        tier.tier.name(),
+        promise.cv_pct,
+        promise.blocks,
+        promise.runs,
+        duration(promise.at_least_s),
+        promise.half_width_pct
+    )
 }

@@ -7,8 +7,8 @@ use harness::control::signals::give_back_on_signals;
 use harness::control::{ControlError, Lease, PriorLock, Wish};
 use harness::device::Backend;
 use harness::plan_file;
-use harness::store::{Durability, Store, sealed_runs};
-use harness::sweep::{self, Budget, SweepEnd};
+use harness::store::{Durability, Store};
+use harness::sweep::{self, Budget, Outlook, SweepEnd};
 use model::plan::{DeviceKind, Plan};
 
 use crate::args::RunArguments;
@@ -66,9 +66,8 @@ fn take(
     let store = Store::open(&root, text, Durability::of(plan.session.device))
         .with_context(|| format!("store {}", root.display()))?;
 
-    let sealed = sealed_runs(&root, plan)?.len();
-    let total = plan.runs().len();
-    let mut bar = SweepBar::new(total, sealed);
+    let before = Outlook::of(plan, &root)?;
+    let mut bar = SweepBar::new(before.runs.len(), before.sealed.len());
     let clock = match plan.session.device {
         DeviceKind::Emulated => no_wall_time,
         DeviceKind::Nvml | DeviceKind::Cpu => wall_time,
@@ -77,6 +76,8 @@ fn take(
     let end = sweep::run(plan, backend, &store, budget, clock, &mut bar);
     bar.finish();
     let end = end?;
+    // The first stage may have decided for more.
+    let total = Outlook::of(plan, &root)?.runs.len();
     say!("{}", summary(&end, total, &root.display().to_string()));
     Ok(match end {
         SweepEnd::Complete => Exit::Success,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::PlanError;
+use super::{PlanError, Tier};
 
 /// The device and the times of each run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,8 +33,82 @@ pub struct SessionSettings {
     pub timeout_s: f64,
 }
 
+/// `[session]` as it is written. Times that a tier sets may be left out in a plan that names one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSource {
+    /// As [`SessionSettings::device`].
+    pub device: DeviceKind,
+    /// As [`SessionSettings::device_index`].
+    #[serde(default)]
+    pub device_index: u32,
+    /// As [`SessionSettings::board`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// As [`SessionSettings::sample_period_ms`].
+    pub sample_period_ms: u32,
+    /// As [`SessionSettings::idle_s`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_s: Option<f64>,
+    /// As [`SessionSettings::warmup_s`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_s: Option<f64>,
+    /// As [`SessionSettings::window_s`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<f64>,
+    /// As [`SessionSettings::cooldown_s`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown_s: Option<f64>,
+    /// As [`SessionSettings::timeout_s`].
+    pub timeout_s: f64,
+}
+
+impl SessionSource {
+    /// The settings of a plan of this tier, or of a plan without one.
+    pub(super) fn validate(self, tier: Option<Tier>) -> Result<SessionSettings, PlanError> {
+        let rules = tier.map(Tier::rules);
+        let time = |key: &str, given: Option<f64>, demanded: Option<f64>| {
+            match (given, demanded) {
+            (None, None) => Err(PlanError::new(
+                format!("session.{key}"),
+                "absent",
+                "seconds; only a plan with 'protocol' may leave it out",
+            )),
+            (None, Some(demanded)) => Ok(demanded),
+            (Some(given), Some(demanded)) if given < demanded => Err(PlanError::new(
+                format!("session.{key}"),
+                given,
+                tier.map_or_else(String::new, |tier| {
+                    format!(
+                        "at least {demanded} s, which protocol '{tier}' demands, or the key to be left out"
+                    )
+                }),
+            )),
+            (Some(given), _) => Ok(given),
+        }
+        };
+        let settings = SessionSettings {
+            device: self.device,
+            device_index: self.device_index,
+            board: self.board,
+            sample_period_ms: self.sample_period_ms,
+            idle_s: time("idle_s", self.idle_s, rules.map(|rules| rules.idle_s))?,
+            warmup_s: time("warmup_s", self.warmup_s, rules.map(|rules| rules.warmup_s))?,
+            window_s: time("window_s", self.window_s, rules.map(|rules| rules.window_s))?,
+            cooldown_s: time(
+                "cooldown_s",
+                self.cooldown_s,
+                rules.map(|rules| rules.cooldown_s),
+            )?,
+            timeout_s: self.timeout_s,
+        };
+        settings.validate()?;
+        Ok(settings)
+    }
+}
+
 impl SessionSettings {
-    pub(super) fn validate(&self) -> Result<(), PlanError> {
+    fn validate(&self) -> Result<(), PlanError> {
         if !(1..=1_000).contains(&self.sample_period_ms) {
             return Err(PlanError::new(
                 "session.sample_period_ms",

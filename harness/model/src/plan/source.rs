@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DEFAULT_ENGINE, OWN_WORKER, Plan, PlanError, SessionSettings};
+use super::{DEFAULT_ENGINE, OWN_WORKER, PairedWith, Plan, PlanError, SessionSource, Tier};
 use crate::axis::{Axis, AxisValue, Domain};
 use crate::point::Point;
 use crate::run::{Engine, Protocol};
@@ -20,10 +20,25 @@ pub struct PlanSource {
     pub title: String,
     /// Seed of the order of runs, the weights and the inputs.
     pub seed: u64,
-    /// How often each point is run.
-    pub blocks: u32,
+    /// How carefully it measures. Sets `blocks` and the times of the session; a plan without a tier
+    /// says them itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Tier>,
+    /// How often each point is run; with a tier, at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<u32>,
+    /// Values that one point has and no other: the one that the others are compared with. It also
+    /// runs first, in the middle and last in each block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<BTreeMap<String, AxisValue>>,
+    /// Which runs of the reference enter ratios.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired_with: Option<PairedWith>,
+    /// How often a run with a fault is tried again in the same sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
     /// Device and times.
-    pub session: SessionSettings,
+    pub session: SessionSource,
     /// Programs that can do the work, by name.
     #[serde(default)]
     pub engines: BTreeMap<String, Engine>,
@@ -41,13 +56,8 @@ impl PlanSource {
     /// The first value that cannot be accepted, with its key and what was expected.
     pub fn validate(self) -> Result<Plan, PlanError> {
         check_name(&self.name)?;
-        if self.blocks == 0 || self.blocks > 10_000 {
-            return Err(PlanError::new(
-                "blocks",
-                self.blocks,
-                "a whole number from 1 to 10000",
-            ));
-        }
+        let blocks = self.checked_blocks()?;
+        let retries = self.checked_retries()?;
         if self.seed >= 1 << 53 {
             return Err(PlanError::new(
                 "seed",
@@ -55,7 +65,7 @@ impl PlanSource {
                 "a whole number below 2^53",
             ));
         }
-        self.session.validate()?;
+        let session = self.session.clone().validate(self.protocol)?;
         let engines = self.checked_engines()?;
         let axes = self.checked_axes(&engines)?;
         let excludes = self.checked_excludes(&axes)?;
@@ -67,15 +77,115 @@ impl PlanSource {
                 "at least one point to be left over",
             ));
         }
+        let reference = self.checked_reference(&axes, &points)?;
         Ok(Plan {
             name: self.name,
             title: self.title,
             seed: self.seed,
-            blocks: self.blocks,
-            session: self.session,
+            blocks,
+            session,
             engines,
             points,
+            tier: self.protocol,
+            paired_with: reference
+                .is_some()
+                .then(|| self.paired_with.unwrap_or_default()),
+            reference,
+            retries,
         })
+    }
+
+    fn checked_blocks(&self) -> Result<u32, PlanError> {
+        let Some(tier) = self.protocol else {
+            return match self.blocks {
+                Some(blocks @ 1..=10_000) => Ok(blocks),
+                Some(blocks) => Err(PlanError::new(
+                    "blocks",
+                    blocks,
+                    "a whole number from 1 to 10000",
+                )),
+                None => Err(PlanError::new(
+                    "blocks",
+                    "absent",
+                    "a whole number from 1 to 10000; only a plan with 'protocol' may leave it out",
+                )),
+            };
+        };
+        let rules = tier.rules();
+        let most = rules.second_stage.map_or(10_000, |stage| stage.most_blocks);
+        match self.blocks {
+            None => Ok(rules.blocks),
+            Some(blocks) if (rules.blocks..=most).contains(&blocks) => Ok(blocks),
+            Some(blocks) => Err(PlanError::new(
+                "blocks",
+                blocks,
+                format!(
+                    "{} to {most} blocks, which protocol '{tier}' demands, or the key to be left out",
+                    rules.blocks
+                ),
+            )),
+        }
+    }
+
+    fn checked_retries(&self) -> Result<u32, PlanError> {
+        let default = self.protocol.map_or(0, |tier| tier.rules().retries);
+        match self.retries {
+            None => Ok(default),
+            Some(retries @ 0..=20) => Ok(retries),
+            Some(retries) => Err(PlanError::new(
+                "retries",
+                retries,
+                "a whole number from 0 to 20",
+            )),
+        }
+    }
+
+    /// The one point that has every value of `reference`.
+    fn checked_reference(
+        &self,
+        axes: &BTreeMap<Axis, Vec<AxisValue>>,
+        points: &[Point],
+    ) -> Result<Option<Point>, PlanError> {
+        let Some(entry) = &self.reference else {
+            if let Some(paired_with) = self.paired_with {
+                return Err(PlanError::new(
+                    "paired_with",
+                    paired_with.name(),
+                    "a plan with 'reference', or the key to be left out",
+                ));
+            }
+            return match self.protocol.filter(|tier| tier.needs_reference()) {
+                Some(tier) => Err(PlanError::new(
+                    "reference",
+                    "absent",
+                    format!(
+                        "the values of one point, for example reference = {{ batch = 1 }}; protocol '{tier}' compares every other point with it"
+                    ),
+                )),
+                None => Ok(None),
+            };
+        };
+        let values = checked_values("reference", entry, axes)?;
+        let mut matching = points.iter().filter(|point| point.contains(&values));
+        let (Some(reference), None) = (matching.next(), matching.next()) else {
+            let count = points
+                .iter()
+                .filter(|point| point.contains(&values))
+                .count();
+            return Err(PlanError::new(
+                "reference",
+                values,
+                format!("values that one point has and no other; {count} points have them"),
+            ));
+        };
+        if points.len() == 1 {
+            return Err(PlanError::new(
+                "reference",
+                values,
+                "at least one more point, to be compared with it",
+            ));
+        }
+        Ok(Some(reference.clone()))
     }
 
     fn checked_engines(&self) -> Result<BTreeMap<String, Engine>, PlanError> {
@@ -155,28 +265,35 @@ impl PlanSource {
         self.exclude
             .iter()
             .enumerate()
-            .map(|(index, entry)| {
-                entry
-                    .iter()
-                    .map(|(name, value)| {
-                        let key = format!("exclude[{index}].{name}");
-                        let axis = parse_axis(&key, name)?;
-                        let values = axes.get(&axis).ok_or_else(|| {
-                            PlanError::new(&key, value, "an axis that stands in [axes]")
-                        })?;
-                        if !values.contains(value) {
-                            return Err(PlanError::new(
-                                key,
-                                value,
-                                format!("one of the values of axes.{name}: {}", list(values)),
-                            ));
-                        }
-                        Ok((axis, value.clone()))
-                    })
-                    .collect()
-            })
+            .map(|(index, entry)| checked_values(&format!("exclude[{index}]"), entry, axes))
             .collect()
     }
+}
+
+/// Values of axes that stand in the plan.
+fn checked_values(
+    table: &str,
+    entry: &BTreeMap<String, AxisValue>,
+    axes: &BTreeMap<Axis, Vec<AxisValue>>,
+) -> Result<Point, PlanError> {
+    entry
+        .iter()
+        .map(|(name, value)| {
+            let key = format!("{table}.{name}");
+            let axis = parse_axis(&key, name)?;
+            let values = axes
+                .get(&axis)
+                .ok_or_else(|| PlanError::new(&key, value, "an axis that stands in [axes]"))?;
+            if !values.contains(value) {
+                return Err(PlanError::new(
+                    key,
+                    value,
+                    format!("one of the values of axes.{name}: {}", list(values)),
+                ));
+            }
+            Ok((axis, value.clone()))
+        })
+        .collect()
 }
 
 fn expand(axes: &BTreeMap<Axis, Vec<AxisValue>>, excludes: &[Point]) -> Vec<Point> {

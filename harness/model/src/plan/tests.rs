@@ -88,15 +88,15 @@ fn every_refusal_names_key_value_and_what_was_expected() {
         refusal(|plan| plan.name = String::new()),
         refusal(|plan| plan.name = "H200 Sweep".to_owned()),
         refusal(|plan| plan.name = "x".repeat(65)),
-        refusal(|plan| plan.blocks = 0),
-        refusal(|plan| plan.blocks = 10_001),
+        refusal(|plan| plan.blocks = Some(0)),
+        refusal(|plan| plan.blocks = Some(10_001)),
         refusal(|plan| plan.seed = 1 << 53),
         refusal(|plan| plan.session.sample_period_ms = 0),
         refusal(|plan| plan.session.sample_period_ms = 1_001),
-        refusal(|plan| plan.session.idle_s = -1.0),
-        refusal(|plan| plan.session.warmup_s = f64::NAN),
-        refusal(|plan| plan.session.window_s = 0.0),
-        refusal(|plan| plan.session.cooldown_s = f64::INFINITY),
+        refusal(|plan| plan.session.idle_s = Some(-1.0)),
+        refusal(|plan| plan.session.warmup_s = Some(f64::NAN)),
+        refusal(|plan| plan.session.window_s = Some(0.0)),
+        refusal(|plan| plan.session.cooldown_s = Some(f64::INFINITY)),
         refusal(|plan| plan.session.timeout_s = 0.05),
         refusal(|plan| drop(plan.engines.insert("vllm".to_owned(), engine(&[])))),
         refusal(|plan| drop(plan.engines.insert("vllm".to_owned(), engine(&[""])))),
@@ -144,11 +144,11 @@ fn an_unknown_key_of_the_file_is_refused() {
 fn bounds_themselves_are_accepted() {
     let plan = changed(|plan| {
         plan.name = "x".repeat(64);
-        plan.blocks = 10_000;
+        plan.blocks = Some(10_000);
         plan.seed = (1 << 53) - 1;
         plan.session.sample_period_ms = 1_000;
-        plan.session.idle_s = 0.0;
-        plan.session.window_s = 0.1;
+        plan.session.idle_s = Some(0.0);
+        plan.session.window_s = Some(0.1);
         plan.session.timeout_s = 36_000.0;
     });
     assert_eq!(plan.runs().len(), 60_000);
@@ -229,7 +229,7 @@ fn whatever_changes_the_work_changes_every_id() {
             "device",
             changed(|plan| plan.session.device = DeviceKind::Cpu),
         ),
-        ("window", changed(|plan| plan.session.window_s = 9.0)),
+        ("window", changed(|plan| plan.session.window_s = Some(9.0))),
         (
             "sample period",
             changed(|plan| plan.session.sample_period_ms = 20),
@@ -261,7 +261,7 @@ fn what_does_not_change_the_work_keeps_the_ids() {
     let original = ids(&changed(|_| {}));
     let retitled = changed(|plan| plan.title = "Another title".to_owned());
     assert_eq!(ids(&retitled), original);
-    let longer = changed(|plan| plan.blocks = 3);
+    let longer = changed(|plan| plan.blocks = Some(3));
     assert!(
         ids(&longer).is_superset(&original),
         "more blocks only add runs"
@@ -280,7 +280,7 @@ fn other_seeds_and_other_blocks_give_other_orders() {
     let with_seed = |seed| {
         changed(|plan| {
             plan.seed = seed;
-            plan.blocks = 10;
+            plan.blocks = Some(10);
             axis(plan, "decode_tokens", &[1, 2, 3, 4].map(AxisValue::Integer));
         })
     };
@@ -298,7 +298,7 @@ fn other_seeds_and_other_blocks_give_other_orders() {
 #[test]
 fn no_order_is_favoured() {
     let plan = changed(|plan| {
-        plan.blocks = 9_000;
+        plan.blocks = Some(9_000);
         axis(plan, "prompt_tokens", &[AxisValue::Integer(512)]);
     });
     let mut counts = BTreeMap::new();
@@ -327,7 +327,7 @@ fn any_plan() -> impl Strategy<Value = PlanSource> {
         |(seed, blocks, batches, prompts, precisions)| {
             let mut plan = source();
             plan.seed = seed;
-            plan.blocks = blocks;
+            plan.blocks = Some(blocks);
             let integers = |values: Vec<u64>| values.into_iter().map(AxisValue::Integer).collect();
             plan.axes.insert("batch".to_owned(), integers(batches));
             plan.axes

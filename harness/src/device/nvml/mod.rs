@@ -210,6 +210,15 @@ impl Sense for NvmlInstrument<'_> {
     fn process_count(&self) -> Result<Option<u32>, DeviceError> {
         reading(self.device.running_compute_processes_count())
     }
+
+    fn process_ids(&self) -> Result<Option<Vec<u32>>, DeviceError> {
+        let processes = reading(self.device.running_compute_processes())?;
+        Ok(processes.map(|processes| {
+            let mut ids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
+            ids.sort_unstable();
+            ids
+        }))
+    }
 }
 
 /// A reading that a device may lack is absent; an answer that means the device is gone is an error.

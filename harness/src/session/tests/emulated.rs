@@ -2,6 +2,7 @@
 
 use model::mark::Mark;
 use model::provenance::Provenance;
+use model::reason::RunFault;
 use model::sample::Sample;
 use model::units::{Megahertz, Millijoules};
 

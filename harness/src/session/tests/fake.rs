@@ -7,6 +7,7 @@ use gpu_sim::{Board, Gpu};
 use model::axis::Axis;
 use model::machine::Machine;
 use model::provenance::Provenance;
+use model::reason::RunFault;
 use model::sample::Sample;
 use model::units::{Megahertz, Millijoules, Watts};
 
@@ -14,7 +15,7 @@ use super::super::*;
 use crate::clock::{Clock, VirtualClock};
 use crate::device::{Control, DEFAULT_BOARD, Sense};
 use crate::fixture::{EMULATED_AXES, plan, plan_text};
-use crate::worker::{EmulatedWorker, LaunchError};
+use crate::worker::{EmulatedWorker, LaunchError, Worker};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Manner {
@@ -24,6 +25,8 @@ enum Manner {
     Lost(usize),
     /// So many processes use it already.
     Shared(u32),
+    /// Its counter ticks, and after so many samples another process joins the worker.
+    Joined(usize),
     /// It takes a clock and no power limit.
     RefusesCap,
 }
@@ -92,7 +95,10 @@ impl Sense for Fake {
         self.samples += 1;
         Ok(Sample {
             at_ns: self.clock.now(),
-            energy_mj: Some(Millijoules::new(1_000)),
+            energy_mj: Some(Millijoules::new(match self.manner {
+                Manner::Joined(_) => 1_000 + 5_000 * self.samples as u64,
+                _ => 1_000,
+            })),
             ..Sample::default()
         })
     }
@@ -112,6 +118,15 @@ impl Sense for Fake {
     fn process_count(&self) -> Result<Option<u32>, DeviceError> {
         Ok(match self.manner {
             Manner::Shared(count) => Some(count),
+            _ => None,
+        })
+    }
+
+    fn process_ids(&self) -> Result<Option<Vec<u32>>, DeviceError> {
+        // Numbers above the kernel's highest, as those of another namespace may be.
+        Ok(match self.manner {
+            Manner::Joined(after) if self.samples > after => Some(vec![5_000_001, 5_000_002]),
+            Manner::Joined(_) => Some(vec![5_000_001]),
             _ => None,
         })
     }
@@ -222,6 +237,28 @@ fn company_on_the_device_is_refused_before_anything_is_sampled() {
         only_fault(take(Manner::Shared(0)).0).0.fault,
         RunFault::CounterFrozen
     );
+}
+
+#[test]
+fn company_in_the_window_is_found_within_a_second_and_ends_it() {
+    let mut run = controlled_run();
+    run.session.window_s = 10.0;
+    let take = |after: usize| {
+        let mut fake = Fake::new(Manner::Joined(after));
+        record(&mut fake, &run, None, &mut ()).expect("a trace")
+    };
+    assert_eq!(take(usize::MAX).header.faults, []);
+    // 0.3 s idle, 0.5 s loading, 0.2 s warm-up at 10 ms a sample, then two seconds of the window.
+    let trace = take(300);
+    let (fault, stages, samples) = only_fault(Ok(trace));
+    assert_eq!(fault.fault, RunFault::ForeignProcess);
+    assert!(
+        fault.detail.starts_with("process 5000002 used the device"),
+        "{}",
+        fault.detail
+    );
+    assert_eq!(stages, [Stage::IdleBefore, Stage::WarmUp]);
+    assert!((301..=401).contains(&samples), "{samples}");
 }
 
 #[test]

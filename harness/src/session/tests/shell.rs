@@ -2,6 +2,7 @@
 
 use model::mark::{Mark, RunRequest};
 use model::provenance::Provenance;
+use model::reason::RunFault;
 
 use super::super::*;
 use crate::clock::monotonic_now;
