@@ -10,6 +10,7 @@ pub mod doctor;
 #[cfg(test)]
 mod fixture;
 pub mod host;
+pub mod overhead;
 pub mod plan_file;
 pub mod session;
 pub mod store;

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod emulate;
+pub(crate) mod overhead;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use model::units::Seconds;
 use crate::exit;
 
 use emulate::EmulateArguments;
+use overhead::OverheadArguments;
 
 /// The energy of AI inference, measured so that anybody can check it.
 ///
@@ -45,6 +47,8 @@ pub(crate) enum Verb {
     Dataset(DatasetArguments),
     /// Regenerate everything from the raw traces and compare with what the authors got
     Reproduce(ReproduceArguments),
+    /// Measure the instrument itself: processor time, punctuality, slowdown, memory
+    Overhead(OverheadArguments),
     /// Run a command on emulated GPUs, and ask for the truth about them
     Emulate(EmulateArguments),
     /// Print a completion script for a shell

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Verb::Paper(paper) => verb::paper::run(&paper),
         Verb::Dataset(dataset) => verb::dataset::run(&dataset),
         Verb::Reproduce(reproduce) => verb::reproduce::run(&reproduce),
+        Verb::Overhead(overhead) => verb::overhead::run(&overhead),
         Verb::Emulate(emulate) => verb::emulate::run(&emulate),
         Verb::Completions(completions) => verb::shell::completions(&completions),
         Verb::Man(man) => verb::shell::man(&man),

@@ -17,6 +17,7 @@ use crate::device::{DeviceError, Instrument};
 use crate::worker::Worker;
 
 use self::recorder::{Recorder, Talk, lost};
+pub use self::recorder::{SampleSink, Unwritable};
 
 /// Longest wait for a tick of the energy counter; a healthy one ticks every 20 to 100 ms.
 const TICK_TIMEOUT: Nanos = Nanos::from_millis(2_000);
@@ -36,23 +37,41 @@ impl SessionObserver for () {
     fn stage(&mut self, _stage: Stage) {}
 }
 
-/// Takes one run on an instrument.
+/// Takes one run on an instrument, with all of its samples in memory.
 ///
 /// # Errors
-/// Where the device refuses a setting of the point before anything is measured. Everything later
-/// ends as a fault in the trace.
+/// As [`record_into`].
 pub fn record(
     instrument: &mut dyn Instrument,
     run: &Run,
     started_unix_s: Option<u64>,
     observer: &mut dyn SessionObserver,
 ) -> Result<Trace, DeviceError> {
+    let mut samples = Vec::new();
+    let header = record_into(instrument, run, started_unix_s, &mut samples, observer)?;
+    Ok(Trace { header, samples })
+}
+
+/// Takes one run on an instrument. Samples go to the sink as they come; the rest of the trace is
+/// given back.
+///
+/// # Errors
+/// Where the device refuses a setting of the point before anything is measured. Everything later
+/// ends as a fault in the header. A sink that fails ends the session, and has to be asked why.
+pub fn record_into(
+    instrument: &mut dyn Instrument,
+    run: &Run,
+    started_unix_s: Option<u64>,
+    sink: &mut dyn SampleSink,
+    observer: &mut dyn SessionObserver,
+) -> Result<TraceHeader, DeviceError> {
     let settings = control::apply(instrument, &run.point)?;
     let mut machine = instrument.sense().machine();
     let provenance = instrument.provenance();
     let mut session = Session {
         recorder: Recorder::new(
             instrument,
+            sink,
             Nanos::from_millis(u64::from(run.session.sample_period_ms)),
         ),
         run,
@@ -69,30 +88,29 @@ pub fn record(
         mut faults,
         ..
     } = session;
-    let (samples, marks) = recorder.finish();
+    let marks = recorder.finish();
     if faults.is_empty() {
         faults.extend(work::faults(&marks, &spans, &run.point));
     }
     if let Err(error) = control::release(instrument, settings) {
         faults.push(lost(&error));
     }
+    // A sensor that failed on the way is absent with its reason, as one that was never there.
+    machine.absent = instrument.sense().machine().absent;
     machine.device.true_window_energy_mj = spans
         .iter()
         .find(|span| span.stage == Stage::Window)
         .and_then(|window| instrument.true_energy(window.begin_ns, window.end_ns))
         .map(|energy: Joules| energy.get() * 1e3);
-    Ok(Trace {
-        header: TraceHeader {
-            format: FORMAT_VERSION,
-            run: run.clone(),
-            provenance,
-            machine,
-            spans,
-            marks,
-            faults,
-            started_unix_s,
-        },
-        samples,
+    Ok(TraceHeader {
+        format: FORMAT_VERSION,
+        run: run.clone(),
+        provenance,
+        machine,
+        spans,
+        marks,
+        faults,
+        started_unix_s,
     })
 }
 

@@ -7,9 +7,14 @@ use model::run::Run;
 use model::sample::Sample;
 use model::trace::{Fault, ReceivedMark};
 use model::units::{Millijoules, Nanos};
+use thiserror::Error;
 
 use crate::device::{DeviceError, Instrument};
 use crate::worker::{LaunchError, MarkOrder, Worker, WorkerEvent};
+
+/// Marks that a run may have: two for every 165 ms of a day. They stand in the header of the trace,
+/// which is in memory as a whole.
+const MOST_MARKS: usize = 1 << 20;
 
 /// Whether the worker said something between two samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +23,37 @@ pub(super) enum Talk {
     Marks,
 }
 
-/// Samples and marks of one run, as they come.
+/// Where samples go as they are taken: into memory, or into a file.
+pub trait SampleSink {
+    /// Takes the next sample.
+    ///
+    /// # Errors
+    /// Where it cannot be kept; the recording has failed then.
+    fn take(&mut self, sample: Sample) -> Result<(), Unwritable>;
+}
+
+/// A sample that cannot be kept; the sink knows more when it is asked for the recording.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the samples cannot be kept: {reason}")]
+pub struct Unwritable {
+    /// Why.
+    pub reason: String,
+}
+
+impl SampleSink for Vec<Sample> {
+    fn take(&mut self, sample: Sample) -> Result<(), Unwritable> {
+        self.push(sample);
+        Ok(())
+    }
+}
+
+/// Samples and marks of one run, as they come. It keeps the last sample only; all go to the sink.
 pub(super) struct Recorder<'a> {
     instrument: &'a mut dyn Instrument,
+    sink: &'a mut dyn SampleSink,
     period: Nanos,
     deadline: Nanos,
-    samples: Vec<Sample>,
+    last: Option<Sample>,
     marks: Vec<ReceivedMark>,
     order: MarkOrder,
     ready: bool,
@@ -32,13 +62,18 @@ pub(super) struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(instrument: &'a mut dyn Instrument, period: Nanos) -> Self {
+    pub(super) fn new(
+        instrument: &'a mut dyn Instrument,
+        sink: &'a mut dyn SampleSink,
+        period: Nanos,
+    ) -> Self {
         let deadline = instrument.clock().now();
         Self {
             instrument,
+            sink,
             period,
             deadline,
-            samples: Vec::new(),
+            last: None,
             marks: Vec::new(),
             order: MarkOrder::default(),
             ready: false,
@@ -61,7 +96,8 @@ impl<'a> Recorder<'a> {
         // lateness of this sample says so.
         let missed = sample.late_ns.get() / self.period.get();
         self.deadline = self.deadline + Nanos::new((missed + 1) * self.period.get());
-        self.samples.push(sample);
+        self.last = Some(sample.clone());
+        self.sink.take(sample).map_err(|error| unwritable(&error))?;
         self.hear(events)
     }
 
@@ -114,6 +150,14 @@ impl<'a> Recorder<'a> {
             }
             Mark::Begin { .. } | Mark::End { .. } => None,
         };
+        if self.marks.len() >= MOST_MARKS {
+            return Err(Fault {
+                fault: RunFault::WorkerGarbage,
+                detail: format!(
+                    "more than {MOST_MARKS} marks; measure longer phases, or several at once"
+                ),
+            });
+        }
         self.marks.push(ReceivedMark { received_ns, mark });
         match failure {
             Some(detail) => Err(Fault {
@@ -144,12 +188,12 @@ impl<'a> Recorder<'a> {
     }
 
     pub(super) fn last_energy(&self) -> Option<Millijoules> {
-        self.samples.last().and_then(|sample| sample.energy_mj)
+        self.last.as_ref().and_then(|sample| sample.energy_mj)
     }
 
     pub(super) fn last_sample_at(&self) -> Nanos {
-        self.samples
-            .last()
+        self.last
+            .as_ref()
             .map_or_else(|| self.now(), |sample| sample.at_ns)
     }
 
@@ -183,8 +227,17 @@ impl<'a> Recorder<'a> {
         self.left
     }
 
-    pub(super) fn finish(self) -> (Vec<Sample>, Vec<ReceivedMark>) {
-        (self.samples, self.marks)
+    pub(super) fn finish(self) -> Vec<ReceivedMark> {
+        self.marks
+    }
+}
+
+/// Ends the session. Nobody reads this fault: a recording that cannot be written cannot be sealed,
+/// and says so itself.
+fn unwritable(error: &Unwritable) -> Fault {
+    Fault {
+        fault: RunFault::DeviceLost,
+        detail: error.to_string(),
     }
 }
 

@@ -7,28 +7,34 @@
 //! SHA256SUMS           checksums, written when every run is sealed
 //! ```
 //!
-//! A trace is written to a temporary file, synced, and renamed; only then does the run count.
+//! A trace is written to a temporary file, synced, and renamed; only then does the run count. Long
+//! ones are written while they are taken ([`Recording`]).
 
 mod codec;
 mod guard;
+mod recording;
 mod seal;
+mod temporary;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use model::format::TRACE_EXTENSION;
 use model::plan::{DeviceKind, Plan};
 use model::run::RunId;
-use model::trace::Trace;
+use model::sample::Sample;
+use model::trace::{Trace, TraceHeader};
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
-pub use codec::{read_trace, trace_bytes};
+pub use codec::{check_trace, column_bytes, read_trace, trace_bytes};
+pub use recording::{BATCH_ROWS, Recording};
+
+use self::temporary::{TEMPORARY_SUFFIX, Temporary, temporary_of, write_atomically};
+use crate::session::SampleSink as _;
 
 const PLAN_FILE: &str = "plan.toml";
 const FAILED_FOLDER: &str = "failed";
 const LOCK_FILE: &str = ".lock";
-const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// An open store; the lock is held until it is dropped.
 #[derive(Debug)]
@@ -88,24 +94,39 @@ impl Store {
         if !file.exists() {
             return Ok(false);
         }
-        let trace = read_trace(&file)?;
-        if trace.header.run.id == *id {
+        let header = check_trace(&file)?;
+        if header.run.id == *id {
             Ok(true)
         } else {
             Err(StoreError::Corrupt {
                 file,
-                reason: format!("holds run {}, expected {id}", trace.header.run.id),
+                reason: format!("holds run {}, expected {id}", header.run.id),
             })
         }
     }
 
-    /// Seals a trace: a good one for ever, one with faults as a failed attempt.
+    /// Begins the trace of a run; samples go into it as they come.
+    pub const fn record(&self, id: RunId) -> Recording<'_> {
+        Recording::new(self, id)
+    }
+
+    /// Seals a trace that is at hand: a good one for ever, one with faults as a failed attempt.
     ///
     /// # Errors
     /// Where the disk is full or the folder cannot be written; no sealed run is touched.
     pub fn seal(&self, trace: &Trace) -> Result<PathBuf, StoreError> {
-        let id = &trace.header.run.id;
-        let file = if trace.header.faults.is_empty() {
+        let mut recording = self.record(trace.header.run.id.clone());
+        for sample in &trace.samples {
+            // A recording that failed says so when it is sealed.
+            let _ = recording.take(Sample::clone(sample));
+        }
+        recording.seal(&trace.header)
+    }
+
+    /// Where a trace with this header belongs; refuses a run that is there already.
+    fn place_of(&self, header: &TraceHeader) -> Result<PathBuf, StoreError> {
+        let id = &header.run.id;
+        let file = if header.faults.is_empty() {
             sealed_path(&self.root, id)
         } else {
             self.next_failed_path(id)?
@@ -113,9 +134,21 @@ impl Store {
         if file.exists() {
             return Err(StoreError::Sealed { file });
         }
-        write_atomically(&file, &trace_bytes(trace)?, self.durability)?;
-        make_read_only(&file)?;
         Ok(file)
+    }
+
+    fn temporary_of(&self, id: &RunId) -> PathBuf {
+        temporary_of(&sealed_path(&self.root, id))
+    }
+
+    fn write_trace(&self, file: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        write_atomically(file, bytes, self.durability)?;
+        make_read_only(file)
+    }
+
+    fn keep(&self, temporary: Temporary, file: &Path) -> Result<(), StoreError> {
+        temporary.keep(file, self.durability)?;
+        make_read_only(file)
     }
 
     /// Where the run of this id lies once it is sealed.
@@ -202,32 +235,6 @@ pub fn failed_attempts(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 fn sealed_path(root: &Path, id: &RunId) -> PathBuf {
     root.join(format!("{id}.{TRACE_EXTENSION}"))
-}
-
-/// Write, sync, rename, sync the folder: after this the file is whole or absent, whatever happens.
-/// Without the syncs it is so whenever this process is killed.
-fn write_atomically(file: &Path, bytes: &[u8], durability: Durability) -> Result<(), StoreError> {
-    let survives_power_loss = durability == Durability::PowerLoss;
-    let mut temporary = file.as_os_str().to_owned();
-    temporary.push(TEMPORARY_SUFFIX);
-    let temporary = PathBuf::from(temporary);
-    let written = (|| {
-        let mut handle = fs_err::File::create(&temporary)?;
-        handle.write_all(bytes)?;
-        if survives_power_loss {
-            handle.sync_all()?;
-        }
-        fs_err::rename(&temporary, file)?;
-        match file.parent() {
-            Some(folder) if survives_power_loss => fs_err::File::open(folder)?.sync_all(),
-            _ => Ok(()),
-        }
-    })();
-    written.map_err(|error| {
-        // The write is already lost; a temporary that stays is swept at the next start.
-        let _ = fs_err::remove_file(&temporary);
-        StoreError::Io(error)
-    })
 }
 
 fn make_read_only(file: &Path) -> Result<(), StoreError> {

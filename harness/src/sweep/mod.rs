@@ -196,16 +196,18 @@ fn one_by_one(
         let begin = monotonic_now();
         observer.run_begins(run, index + 1);
         let mut instrument = backend.open_for(run)?;
-        let trace = session::record(
+        let mut recording = store.record(run.id.clone());
+        let header = session::record_into(
             instrument.as_mut(),
             run,
             started_unix_s(),
+            &mut recording,
             &mut Stages(observer),
         )?;
-        store.seal(&trace)?;
-        observer.run_ended(run, &trace.header.faults);
-        tally.count(trace.header.faults.first())?;
-        if trace.header.faults.is_empty() {
+        recording.seal(&header)?;
+        observer.run_ended(run, &header.faults);
+        tally.count(header.faults.first())?;
+        if header.faults.is_empty() {
             // The longest good run so far is the careful guess for the next one.
             let took = Seconds::from(monotonic_now().saturating_sub(begin));
             longest =

@@ -76,9 +76,10 @@ fn take_one(
     store: &Store,
 ) -> Result<Vec<Fault>, SweepError> {
     let mut instrument = backend.open_for(run)?;
-    let trace = session::record(instrument.as_mut(), run, None, &mut ())?;
-    store.seal(&trace)?;
-    Ok(trace.header.faults)
+    let mut recording = store.record(run.id.clone());
+    let header = session::record_into(instrument.as_mut(), run, None, &mut recording, &mut ())?;
+    recording.seal(&header)?;
+    Ok(header.faults)
 }
 
 /// Hears of the runs as they end, and passes them on in the order of the plan.
