@@ -14,6 +14,7 @@ pub mod doctor;
 mod fixture;
 pub mod host;
 pub mod measure;
+pub mod overhead;
 pub mod plan_file;
 mod process;
 pub mod session;

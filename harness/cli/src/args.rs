@@ -4,6 +4,7 @@ pub(crate) mod calibrate;
 pub(crate) mod compare;
 pub(crate) mod emulate;
 pub(crate) mod measure;
+pub(crate) mod overhead;
 pub(crate) mod study;
 pub(crate) mod watch;
 
@@ -20,6 +21,7 @@ use calibrate::CalibrateArguments;
 use compare::CompareArguments;
 use emulate::EmulateArguments;
 use measure::MeasureArguments;
+use overhead::OverheadArguments;
 use study::StudyArguments;
 use watch::WatchArguments;
 
@@ -63,6 +65,8 @@ pub(crate) enum Verb {
     Reproduce(ReproduceArguments),
     /// Prove the statistics on simulated experiments
     Study(StudyArguments),
+    /// Measure the instrument itself: processor time, punctuality, slowdown, memory
+    Overhead(OverheadArguments),
     /// Run a command on emulated GPUs, and ask for the truth about them
     Emulate(EmulateArguments),
     /// Print a completion script for a shell

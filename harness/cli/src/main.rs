@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Verb::Dataset(dataset) => verb::dataset::run(&dataset),
         Verb::Reproduce(reproduce) => verb::reproduce::run(&reproduce),
         Verb::Study(study) => verb::study::run(&study),
+        Verb::Overhead(overhead) => verb::overhead::run(&overhead),
         Verb::Emulate(emulate) => verb::emulate::run(&emulate),
         Verb::Completions(completions) => verb::shell::completions(&completions),
         Verb::Man(man) => verb::shell::man(&man),

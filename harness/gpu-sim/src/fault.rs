@@ -45,6 +45,12 @@ pub enum FaultKind {
         call: String,
         /// Number of the error (`nvmlReturn_t`).
         code: u32,
+        /// So many calls of a process are answered before the first that fails.
+        #[serde(default)]
+        after_calls: u64,
+        /// So many calls of a process fail, and the ones after them are answered; without it, all.
+        #[serde(default)]
+        for_calls: Option<u64>,
     },
     /// Every call about the card answers that it is lost (15).
     GpuLost,
@@ -186,12 +192,29 @@ impl FaultPlan {
             .map(|fault| &fault.kind)
     }
 
-    /// The number of the error that a call answers with, where it has to fail.
-    pub fn error_of(&self, gpu: u32, after_origin: Nanos, call: &str) -> Option<u32> {
+    /// The number of the error that a call answers with, where it has to fail. `calls_before` is how
+    /// often the process made this call for this card already.
+    pub fn error_of(
+        &self,
+        gpu: u32,
+        after_origin: Nanos,
+        call: &str,
+        calls_before: u64,
+    ) -> Option<u32> {
         const GPU_IS_LOST: u32 = 15;
         self.active(gpu, after_origin).find_map(|kind| match kind {
             FaultKind::GpuLost => Some(GPU_IS_LOST),
-            FaultKind::Error { call: named, code } if named == "*" || named == call => Some(*code),
+            FaultKind::Error {
+                call: named,
+                code,
+                after_calls,
+                for_calls,
+            } if named == "*" || named == call => {
+                let failed_before = calls_before.checked_sub(*after_calls)?;
+                for_calls
+                    .is_none_or(|count| failed_before < count)
+                    .then_some(*code)
+            }
             _ => None,
         })
     }
@@ -255,15 +278,28 @@ mod tests {
              [[fault]]\nat_s = 1.0\ngpu = 1\nkind = \"error\"\ncall = \"nvmlDeviceGetPowerUsage\"\ncode = 999\n",
         )
         .unwrap();
-        let at = |seconds| Nanos::from_seconds(seconds);
-        assert_eq!(plan.error_of(0, at(1.9), "nvmlDeviceGetName"), None);
-        assert_eq!(plan.error_of(0, at(2.0), "nvmlDeviceGetName"), Some(15));
-        assert_eq!(plan.error_of(0, at(3.0), "nvmlDeviceGetName"), None);
-        assert_eq!(
-            plan.error_of(1, at(2.0), "nvmlDeviceGetPowerUsage"),
-            Some(999)
-        );
-        assert_eq!(plan.error_of(1, at(2.0), "nvmlDeviceGetName"), None);
+        let error = |gpu, seconds, call| plan.error_of(gpu, Nanos::from_seconds(seconds), call, 0);
+        assert_eq!(error(0, 1.9, "nvmlDeviceGetName"), None);
+        assert_eq!(error(0, 2.0, "nvmlDeviceGetName"), Some(15));
+        assert_eq!(error(0, 3.0, "nvmlDeviceGetName"), None);
+        assert_eq!(error(1, 2.0, "nvmlDeviceGetPowerUsage"), Some(999));
+        assert_eq!(error(1, 2.0, "nvmlDeviceGetName"), None);
+    }
+
+    #[test]
+    fn calls_may_be_counted_instead_of_seconds() {
+        let plan = FaultPlan::from_toml(
+            "[[fault]]\nat_s = 0.0\nkind = \"error\"\ncall = \"nvmlDeviceGetName\"\ncode = 7\n\
+             after_calls = 2\nfor_calls = 3\n",
+        )
+        .unwrap();
+        let failing: Vec<u64> = (0..10)
+            .filter(|before| {
+                plan.error_of(0, Nanos::new(0), "nvmlDeviceGetName", *before)
+                    .is_some()
+            })
+            .collect();
+        assert_eq!(failing, [2, 3, 4]);
     }
 
     #[test]

@@ -25,6 +25,12 @@ const ORIGIN: Nanos = Nanos::from_millis(10_000);
 /// How long an emulated read of all sensors takes.
 const READ_TIME: Nanos = Nanos::new(200_000);
 
+/// Steps of the card's past that are kept at most: days of work take hours of memory otherwise. The
+/// truth about what was forgotten is not known any more.
+const MOST_STEPS: usize = 1 << 15;
+/// The past that is kept then; no sensor looks back so far.
+const KEPT: Nanos = Nanos::from_millis(600_000);
+
 /// An emulated card, its clock and its settings.
 pub(super) struct EmulatedInstrument {
     clock: VirtualClock,
@@ -32,6 +38,8 @@ pub(super) struct EmulatedInstrument {
     board: Arc<Board>,
     identity: String,
     activity: ActivityCounters,
+    /// Before this moment the card has forgotten.
+    known_from: Nanos,
 }
 
 impl EmulatedInstrument {
@@ -58,6 +66,7 @@ impl EmulatedInstrument {
             gpu: Rc::new(RefCell::new(gpu)),
             board,
             identity,
+            known_from: ORIGIN,
         }
     }
 }
@@ -85,7 +94,7 @@ impl Instrument for EmulatedInstrument {
     }
 
     fn true_energy(&self, from: Nanos, to: Nanos) -> Option<Joules> {
-        Some(self.gpu.borrow().timeline().energy_between(from, to))
+        (from >= self.known_from).then(|| self.gpu.borrow().timeline().energy_between(from, to))
     }
 }
 
@@ -94,6 +103,10 @@ impl Sense for EmulatedInstrument {
         let at = self.clock.now();
         let mut gpu = self.gpu.borrow_mut();
         gpu.advance(at);
+        if gpu.timeline().len() > MOST_STEPS {
+            self.known_from = self.known_from.max(at.saturating_sub(KEPT));
+            gpu.forget_before(self.known_from);
+        }
         let readings = gpu.read();
         let mut sample = Sample {
             at_ns: at,

@@ -6,11 +6,11 @@
 //! never waits for a compression. The file has no footer until it is sealed: what a killed harness
 //! leaves behind is no trace, and is swept.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use fs_err::File;
 use model::run::RunId;
 use model::sample::Sample;
 use model::trace::TraceHeader;
@@ -135,12 +135,10 @@ impl Stream {
         let _ = batches.send(rest);
         drop(batches);
         let sealed = ended(encoder).and_then(|writer| seal(writer, temporary.path(), header));
-        sealed
-            .map(|()| temporary)
-            .map_err(|reason| StoreError::Encode {
-                id: header.run.id.to_string(),
-                reason,
-            })
+        match sealed {
+            Ok(()) => Ok(temporary),
+            Err(reason) => Err(unwritten(&temporary, &reason)),
+        }
     }
 
     fn failure(self) -> StoreError {
@@ -149,11 +147,13 @@ impl Stream {
             Ok(_) => "the encoder ended before the recording".to_owned(),
             Err(reason) => reason,
         };
-        StoreError::Io(std::io::Error::other(format!(
-            "{}: {reason}",
-            self.temporary.path().display()
-        )))
+        unwritten(&self.temporary, &reason)
     }
+}
+
+fn unwritten(temporary: &Temporary, reason: &str) -> StoreError {
+    let file = temporary.path().display();
+    StoreError::Io(std::io::Error::other(format!("{file}: {reason}")))
 }
 
 fn ended(

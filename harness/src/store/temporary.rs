@@ -1,9 +1,10 @@
 //! Temporary files: write, sync, rename, sync the folder. After this the file is whole or absent,
 //! whatever happens. Without the syncs it is so whenever this process is killed.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use fs_err::File;
 
 use super::{Durability, StoreError};
 
@@ -24,7 +25,7 @@ pub(super) struct Temporary(Option<PathBuf>);
 
 impl Temporary {
     pub(super) fn create(path: PathBuf) -> Result<(File, Self), StoreError> {
-        let file = fs_err::File::create(&path)?.into_parts().0;
+        let file = File::create(&path)?;
         Ok((file, Self(Some(path))))
     }
 
@@ -36,12 +37,12 @@ impl Temporary {
     pub(super) fn keep(mut self, file: &Path, durability: Durability) -> Result<(), StoreError> {
         let survives_power_loss = durability == Durability::PowerLoss;
         if survives_power_loss {
-            fs_err::File::open(self.path())?.sync_all()?;
+            File::open(self.path())?.sync_all()?;
         }
         fs_err::rename(self.path(), file)?;
         self.0 = None;
         match file.parent() {
-            Some(folder) if survives_power_loss => Ok(fs_err::File::open(folder)?.sync_all()?),
+            Some(folder) if survives_power_loss => Ok(File::open(folder)?.sync_all()?),
             _ => Ok(()),
         }
     }

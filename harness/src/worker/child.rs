@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command as Process, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use model::plan::OWN_WORKER;
 use model::run::{Protocol, Run};
 use model::units::Nanos;
 
+use super::lines::{LONGEST_LINE, Line, Lines};
 use super::{LaunchError, Worker, WorkerEvent};
 use crate::clock::monotonic_now;
 use crate::process::kill_group;
@@ -23,6 +24,10 @@ use crate::process::kill_group;
 const KEPT_LINES: usize = 5;
 /// Characters of a bad line that are kept.
 const KEPT_CHARACTERS: usize = 120;
+/// Events that wait to be heard; a worker that says more waits with its pipe full.
+const WAITING_EVENTS: usize = 4_096;
+/// Events that are still heard of a process that has ended.
+const LAST_EVENTS: usize = 1 << 16;
 /// Longest silence on the pipes of a process that has ended.
 const PIPE_GRACE: Duration = Duration::from_millis(500);
 /// Name of the one phase of a command that prints no marks.
@@ -89,7 +94,7 @@ impl ChildWorker {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| fail(error.to_string()))?;
-        let (sender, events) = channel();
+        let (sender, events) = sync_channel(WAITING_EVENTS);
         let started = monotonic_now();
         if let Some(stdout) = process.stdout.take() {
             let sender = sender.clone();
@@ -127,7 +132,7 @@ impl ChildWorker {
     }
 
     /// A command that prints no marks is one phase from its start to its end.
-    fn announce(&self, sender: &Sender<WorkerEvent>, started: Nanos) {
+    fn announce(&self, sender: &SyncSender<WorkerEvent>, started: Nanos) {
         let ready = Mark::Ready {
             at_ns: started,
             worker: WorkerInfo {
@@ -185,17 +190,19 @@ impl ChildWorker {
 /// that the worker left behind keeps the pipe open for ever, so the wait for the end has an end.
 fn until_end<T>(events: &Receiver<T>) -> Vec<T> {
     let mut rest = Vec::new();
-    loop {
+    // What a process left in its pipe is less; only one that it left behind could go on for ever.
+    while rest.len() < LAST_EVENTS {
         match events.recv_timeout(PIPE_GRACE) {
             Ok(event) => rest.push(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return rest,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
         }
     }
+    rest
 }
 
 impl Worker for ChildWorker {
     fn poll(&mut self) -> Vec<WorkerEvent> {
-        let mut events: Vec<WorkerEvent> = self.events.try_iter().collect();
+        let mut events: Vec<WorkerEvent> = self.events.try_iter().take(WAITING_EVENTS).collect();
         if !self.exited
             && let Some(rest) = self.take_exit()
         {
@@ -282,38 +289,41 @@ fn closing_marks(at_ns: Nanos) -> [WorkerEvent; 2] {
     })
 }
 
-fn forward_lines(lines: impl BufRead, sender: &Sender<WorkerEvent>) {
-    for line in lines.split(b'\n') {
-        let Ok(line) = line else { return };
-        let received_ns = monotonic_now();
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim();
-        if line.is_empty() {
-            continue;
-        }
-        let event = match Mark::parse(line) {
-            Ok(mark) => WorkerEvent::Said { received_ns, mark },
-            Err(error) => WorkerEvent::Garbage {
-                line: line.chars().take(KEPT_CHARACTERS).collect(),
-                reason: error.to_string(),
-            },
-        };
-        if sender.send(event).is_err() {
+/// What a line of a worker's standard output means; nothing where it is blank.
+pub fn event_of(line: &Line, received_ns: Nanos) -> Option<WorkerEvent> {
+    let text = line.text();
+    if text.is_empty() {
+        return None;
+    }
+    let mark = match line {
+        Line::Whole(_) => Mark::parse(&text).map_err(|error| error.to_string()),
+        Line::Cut(_) => Err(format!("it is longer than {LONGEST_LINE} bytes")),
+    };
+    Some(match mark {
+        Ok(mark) => WorkerEvent::Said { received_ns, mark },
+        Err(reason) => WorkerEvent::Garbage {
+            line: text.chars().take(KEPT_CHARACTERS).collect(),
+            reason,
+        },
+    })
+}
+
+fn forward_lines(pipe: impl BufRead, sender: &SyncSender<WorkerEvent>) {
+    for line in Lines::of(pipe) {
+        if let Some(event) = event_of(&line, monotonic_now())
+            && sender.send(event).is_err()
+        {
             return;
         }
     }
 }
 
-fn keep_last_lines(lines: impl BufRead, kept: &Mutex<VecDeque<String>>) {
-    for line in lines.split(b'\n') {
-        let (Ok(line), Ok(mut kept)) = (line, kept.lock()) else {
+fn keep_last_lines(pipe: impl BufRead, kept: &Mutex<VecDeque<String>>) {
+    for line in Lines::of(pipe) {
+        let Ok(mut kept) = kept.lock() else {
             return;
         };
-        let text: String = String::from_utf8_lossy(&line)
-            .chars()
-            .take(KEPT_CHARACTERS)
-            .collect();
-        kept.push_back(text);
+        kept.push_back(line.text().chars().take(KEPT_CHARACTERS).collect());
         if kept.len() > KEPT_LINES {
             kept.pop_front();
         }

@@ -2,13 +2,14 @@
 
 mod child;
 mod emulated;
+pub mod lines;
 mod marks;
 
 use model::mark::{Command, Mark};
 use model::units::Nanos;
 use thiserror::Error;
 
-pub use child::{ChildWorker, Grouping, own_worker};
+pub use child::{ChildWorker, Grouping, event_of, own_worker};
 pub use emulated::EmulatedWorker;
 pub use marks::{MarkOrder, OrderError};
 

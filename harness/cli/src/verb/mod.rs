@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod emulate;
 pub(crate) mod figures;
 pub(crate) mod measure;
+pub(crate) mod overhead;
 pub(crate) mod paper;
 pub(crate) mod plan;
 pub(crate) mod reproduce;

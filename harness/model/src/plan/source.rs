@@ -10,6 +10,9 @@ use crate::axis::{Axis, AxisValue, Domain};
 use crate::point::Point;
 use crate::run::{Engine, Protocol};
 
+/// Runs that a plan may have: weeks of measurements, and 100 MiB of their descriptions.
+const MOST_RUNS: u64 = 100_000;
+
 /// A sweep as it is written in TOML.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +71,7 @@ impl PlanSource {
         let session = self.session.clone().validate(self.protocol)?;
         let engines = self.checked_engines()?;
         let axes = self.checked_axes(&engines)?;
+        self.check_size(&axes, blocks)?;
         let excludes = self.checked_excludes(&axes)?;
         let points = expand(&axes, &excludes);
         if points.is_empty() {
@@ -256,6 +260,31 @@ impl PlanSource {
             engine_axis.insert(vec![AxisValue::Text(name.clone())]);
         }
         Ok(axes)
+    }
+
+    /// A plan of a few lines can name more points than any memory holds.
+    fn check_size(
+        &self,
+        axes: &BTreeMap<Axis, Vec<AxisValue>>,
+        blocks: u32,
+    ) -> Result<(), PlanError> {
+        // A second stage may come to more blocks than the first.
+        let second_stage = self.protocol.and_then(|tier| tier.rules().second_stage);
+        let blocks = second_stage.map_or(blocks, |stage| stage.most_blocks.max(blocks));
+        let runs = axes
+            .values()
+            .map(|values| u64::try_from(values.len()).unwrap_or(u64::MAX))
+            .fold(u64::from(blocks), u64::saturating_mul);
+        if runs > MOST_RUNS {
+            return Err(PlanError::new(
+                "axes",
+                format!("{runs} runs"),
+                format!(
+                    "at most {MOST_RUNS} runs: the values of all axes, and the blocks, multiplied"
+                ),
+            ));
+        }
+        Ok(())
     }
 
     fn checked_excludes(

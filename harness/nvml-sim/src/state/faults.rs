@@ -1,13 +1,18 @@
 //! The fault plan of a machine: which calls fail, which cards misbehave, and when.
 
+use std::collections::BTreeMap;
+
 use gpu_sim::{FaultKind, FaultPlan};
 use model::units::Nanos;
 
 use super::card::NO_PROCESS;
 use super::{Event, EventKind, Process, StateError};
 
-/// A fault plan, checked against the machine.
-pub(crate) struct Faults(FaultPlan);
+/// A fault plan, checked against the machine, and the calls that this process made under it.
+pub(crate) struct Faults {
+    plan: FaultPlan,
+    calls: BTreeMap<(u32, String), u64>,
+}
 
 impl Faults {
     /// Reads a plan; an empty text is one without faults.
@@ -25,18 +30,21 @@ impl Faults {
                 fault.gpu,
                 gpus.saturating_sub(1)
             ))),
-            None => Ok(Self(plan)),
+            None => Ok(Self {
+                plan,
+                calls: BTreeMap::new(),
+            }),
         }
     }
 
     /// Whether nothing ever goes wrong.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.plan.is_empty()
     }
 
     /// What happens to the cards themselves, as events; sorted only by their replay.
     pub(crate) fn injections(&self, origin: Nanos) -> impl Iterator<Item = Event> + '_ {
-        self.0.faults().iter().flat_map(move |scheduled| {
+        self.plan.faults().iter().flat_map(move |scheduled| {
             let ends_s = scheduled.for_s.map(|length| scheduled.at_s + length);
             let switches = [(Some(scheduled.at_s), true), (ends_s, false)];
             let event = move |at_s: f64, on| {
@@ -55,13 +63,16 @@ impl Faults {
     }
 
     /// The number of the error that a call has to answer with.
-    pub(crate) fn error(&self, gpu: u32, call: &str, since_origin: Nanos) -> Option<u32> {
-        self.0.error_of(gpu, since_origin, call)
+    pub(crate) fn error(&mut self, gpu: u32, call: &str, since_origin: Nanos) -> Option<u32> {
+        let calls = self.calls.entry((gpu, call.to_owned())).or_default();
+        let before = *calls;
+        *calls += 1;
+        self.plan.error_of(gpu, since_origin, call, before)
     }
 
     /// Whether settings of a card may not be changed any more.
     pub(crate) fn permission_is_withdrawn(&self, gpu: u32, since_origin: Nanos) -> bool {
-        self.0
+        self.plan
             .active(gpu, since_origin)
             .any(|kind| *kind == FaultKind::PermissionWithdrawn)
     }
@@ -72,7 +83,7 @@ impl Faults {
         gpu: u32,
         since_origin: Nanos,
     ) -> impl Iterator<Item = Process> + '_ {
-        self.0
+        self.plan
             .active(gpu, since_origin)
             .filter_map(|kind| match *kind {
                 FaultKind::ForeignProcess { pid, memory_mib } => Some(Process {
@@ -86,7 +97,7 @@ impl Faults {
     /// Numbers of the Xid events that a card has had up to a time, in their order.
     pub(crate) fn xids(&self, gpu: u32, since_origin: Nanos) -> impl Iterator<Item = u64> + '_ {
         let due = move |at_s: f64| Nanos::from_seconds(at_s) <= since_origin;
-        self.0
+        self.plan
             .faults()
             .iter()
             .filter(move |fault| fault.gpu == gpu && due(fault.at_s))

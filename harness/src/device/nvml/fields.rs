@@ -11,6 +11,7 @@ use nvml_wrapper_sys::bindings::{
     NvmlLib, nvmlFieldValue_t, nvmlReturn_enum_NVML_ERROR_GPU_IS_LOST as GPU_IS_LOST,
     nvmlReturn_enum_NVML_ERROR_NO_PERMISSION as NO_PERMISSION,
     nvmlReturn_enum_NVML_ERROR_NOT_SUPPORTED as NOT_SUPPORTED,
+    nvmlReturn_enum_NVML_ERROR_UNINITIALIZED as UNINITIALIZED,
     nvmlReturn_enum_NVML_SUCCESS as SUCCESS, nvmlReturn_t,
 };
 
@@ -37,7 +38,12 @@ const FIELDS: [(u32, u32, &str); 3] = [
 /// Reads the power fields in one call.
 pub(super) struct FieldReader {
     library: NvmlLib,
+    absent: BTreeMap<String, Absence>,
+    failed: BTreeMap<String, Absence>,
 }
+
+/// The column of the event reasons.
+const EVENT_REASONS: &str = "event_reasons";
 
 /// What the power fields show.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,16 +63,24 @@ impl FieldReader {
         )]
         let library = unsafe { NvmlLib::new(LIBRARY) };
         library
-            .map(|library| Self { library })
+            .map(|library| Self {
+                library,
+                absent: BTreeMap::new(),
+                failed: BTreeMap::new(),
+            })
             .map_err(|error| DeviceError::DriverAbsent {
                 reason: error.to_string(),
             })
     }
 
     pub(super) fn read(&mut self, device: &Device<'_>) -> Result<PowerFields, DeviceError> {
-        let [average, instant, memory] = self
-            .query(device)?
-            .map(|value| value.ok().map(Milliwatts::new));
+        let answers = self.query(device)?;
+        for ((_, _, column), answer) in FIELDS.iter().zip(&answers) {
+            if let Err(reason) = answer {
+                self.note(column, *reason);
+            }
+        }
+        let [average, instant, memory] = answers.map(|value| value.ok().map(Milliwatts::new));
         Ok(PowerFields {
             power_average_mw: average,
             power_instant_mw: instant,
@@ -85,30 +99,62 @@ impl FieldReader {
             .zip(answers)
             .filter_map(|((_, _, column), answer)| Some(((*column).to_owned(), answer.err()?)))
             .collect();
-        if self.event_reasons(device)?.is_none() {
-            absent.insert("event_reasons".to_owned(), Absence::NotSupported);
+        if let Err(reason) = self.query_event_reasons(device)? {
+            absent.insert(EVENT_REASONS.to_owned(), reason);
         }
+        self.absent.clone_from(&absent);
         Ok(absent)
     }
 
+    /// Columns that gave a value at first and failed since, and why.
+    pub(super) const fn failed(&self) -> &BTreeMap<String, Absence> {
+        &self.failed
+    }
+
+    fn note(&mut self, column: &str, reason: Absence) {
+        if !self.absent.contains_key(column) {
+            self.failed.insert(column.to_owned(), reason);
+        }
+    }
+
     /// Bits of `nvmlClocksEventReasons`.
+    pub(super) fn event_reasons(
+        &mut self,
+        device: &Device<'_>,
+    ) -> Result<Option<u64>, DeviceError> {
+        match self.query_event_reasons(device)? {
+            Ok(bits) => Ok(Some(bits)),
+            Err(reason) => {
+                self.note(EVENT_REASONS, reason);
+                Ok(None)
+            }
+        }
+    }
+
     #[expect(
         unsafe_code,
         reason = "the safe wrapper drops bits that it does not know"
     )]
-    pub(super) fn event_reasons(&self, device: &Device<'_>) -> Result<Option<u64>, DeviceError> {
+    fn query_event_reasons(
+        &self,
+        device: &Device<'_>,
+    ) -> Result<Result<u64, Absence>, DeviceError> {
         let Ok(function) = self
             .library
             .nvmlDeviceGetCurrentClocksThrottleReasons
             .as_ref()
         else {
-            return Ok(None);
+            return Ok(Err(Absence::NotSupported));
         };
         let mut bits = 0;
         // SAFETY: the handle is valid while `device` lives, and `bits` outlives the call.
         let status = unsafe { function(device.handle(), &raw mut bits) };
         alive(status, "nvmlDeviceGetCurrentClocksThrottleReasons")?;
-        Ok((status == SUCCESS).then_some(bits))
+        Ok(if status == SUCCESS {
+            Ok(bits)
+        } else {
+            Err(absence(status))
+        })
     }
 
     #[expect(
@@ -140,13 +186,15 @@ impl FieldReader {
 }
 
 fn alive(status: nvmlReturn_t, call: &'static str) -> Result<(), DeviceError> {
-    if status == GPU_IS_LOST {
-        return Err(DeviceError::Call {
-            call,
-            reason: "the GPU is lost".to_owned(),
-        });
-    }
-    Ok(())
+    let reason = match status {
+        GPU_IS_LOST => "the GPU is lost",
+        UNINITIALIZED => "the driver library is not initialised any more",
+        _ => return Ok(()),
+    };
+    Err(DeviceError::Call {
+        call,
+        reason: reason.to_owned(),
+    })
 }
 
 fn absence(status: nvmlReturn_t) -> Absence {

@@ -8,6 +8,8 @@ use nvml_wrapper::enums::gpm::GpmMetricId;
 use nvml_wrapper::gpm::gpm_metrics_get;
 use nvml_wrapper::{Device, GpmSample, Nvml};
 
+use super::absence_of;
+
 /// Shortest time between two GPM samples; shorter ones cost more than they tell.
 const PERIOD: Nanos = Nanos::from_millis(100);
 
@@ -30,6 +32,7 @@ pub(super) struct GpmReader<'nvml> {
     nvml: &'nvml Nvml,
     support: Result<(), Absence>,
     previous: Option<(Nanos, GpmSample<'nvml>)>,
+    failed: BTreeMap<String, Absence>,
 }
 
 /// Shares of time since the previous GPM sample; absent between two of them.
@@ -47,24 +50,28 @@ impl<'nvml> GpmReader<'nvml> {
             Ok(true) => device
                 .gpm_sample()
                 .map(drop)
-                .map_err(|_| Absence::ReadFailed),
-            _ => Err(Absence::NotSupported),
+                .map_err(|error| absence_of(&error)),
+            Ok(false) => Err(Absence::NotSupported),
+            Err(error) => Err(absence_of(&error)),
         };
         Self {
             nvml,
             support,
             previous: None,
+            failed: BTreeMap::new(),
         }
     }
 
     pub(super) fn absences(&self) -> BTreeMap<String, Absence> {
         match self.support {
             Ok(()) => BTreeMap::new(),
-            Err(reason) => COLUMNS
-                .iter()
-                .map(|column| ((*column).to_owned(), reason))
-                .collect(),
+            Err(reason) => all(reason).collect(),
         }
+    }
+
+    /// Columns that gave a value at first and failed since, and why.
+    pub(super) const fn failed(&self) -> &BTreeMap<String, Absence> {
+        &self.failed
     }
 
     pub(super) fn read(&mut self, device: &Device<'nvml>, now: Nanos) -> Activity {
@@ -75,28 +82,40 @@ impl<'nvml> GpmReader<'nvml> {
         if self.support.is_err() || !due {
             return Activity::default();
         }
-        let Ok(sample) = device.gpm_sample() else {
-            self.previous = None;
-            return Activity::default();
+        let previous = self.previous.take();
+        let sample = match device.gpm_sample() {
+            Ok(sample) => sample,
+            Err(error) => {
+                self.failed.extend(all(absence_of(&error)));
+                return Activity::default();
+            }
         };
-        let activity = self
-            .previous
-            .as_ref()
-            .map_or_else(Activity::default, |(_, previous)| {
-                self.between(previous, &sample)
-            });
+        let activity = previous.map_or_else(Activity::default, |(_, previous)| {
+            self.between(&previous, &sample)
+        });
         self.previous = Some((now, sample));
         activity
     }
 
-    fn between(&self, previous: &GpmSample<'nvml>, sample: &GpmSample<'nvml>) -> Activity {
-        let Ok(metrics) = gpm_metrics_get(self.nvml, previous, sample, &METRICS) else {
-            return Activity::default();
+    fn between(&mut self, previous: &GpmSample<'nvml>, sample: &GpmSample<'nvml>) -> Activity {
+        let metrics = match gpm_metrics_get(self.nvml, previous, sample, &METRICS) {
+            Ok(metrics) => metrics,
+            Err(error) => {
+                self.failed.extend(all(absence_of(&error)));
+                return Activity::default();
+            }
         };
-        let mut values = metrics
-            .into_iter()
-            .map(|metric| metric.ok().map(|result| result.value));
-        let mut next = || values.next().flatten();
+        let mut values = COLUMNS.into_iter().zip(metrics);
+        let mut next = || {
+            let (column, metric) = values.next()?;
+            match metric {
+                Ok(result) => Some(result.value),
+                Err(error) => {
+                    self.failed.insert(column.to_owned(), absence_of(&error));
+                    None
+                }
+            }
+        };
         Activity {
             sm_util_pct: next(),
             sm_occupancy_pct: next(),
@@ -104,4 +123,11 @@ impl<'nvml> GpmReader<'nvml> {
             dram_util_pct: next(),
         }
     }
+}
+
+/// Every column of this reader with one reason.
+fn all(reason: Absence) -> impl Iterator<Item = (String, Absence)> {
+    COLUMNS
+        .into_iter()
+        .map(move |column| (column.to_owned(), reason))
 }

@@ -5,6 +5,7 @@ mod control;
 mod fields;
 mod gpm;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::machine::{Device as DeviceRecord, Machine};
@@ -28,6 +29,9 @@ use crate::clock::{Clock, MonotonicClock, monotonic_now};
 use crate::control::Lease;
 use crate::host;
 use crate::worker::{ChildWorker, Grouping, LaunchError, Worker};
+
+/// What stands among the absent sensors where nobody can say who else uses the device.
+const PROCESSES: &str = "processes";
 
 /// The loaded driver library.
 pub struct NvmlDriver {
@@ -97,6 +101,8 @@ pub(super) struct NvmlInstrument<'nvml> {
     machine: Machine,
     lease: Option<Arc<Lease>>,
     control: Option<NvmlControl>,
+    /// Sensors that answered when the device was opened and failed since.
+    failed: BTreeMap<String, Absence>,
 }
 
 impl<'nvml> NvmlInstrument<'nvml> {
@@ -120,7 +126,35 @@ impl<'nvml> NvmlInstrument<'nvml> {
             fields,
             gpm,
             machine,
+            failed: BTreeMap::new(),
         })
+    }
+
+    /// A reading that may be absent. A sensor that was there and fails now is remembered with the
+    /// reason, so that no gap goes unexplained.
+    fn reading<T>(
+        &mut self,
+        column: &'static str,
+        answer: Result<T, NvmlError>,
+    ) -> Result<Option<T>, DeviceError> {
+        if let Some(reason) = absence(&answer)
+            && !self.machine.absent.contains_key(column)
+        {
+            self.failed.insert(column.to_owned(), reason);
+        }
+        reading(answer)
+    }
+
+    /// The counter that energies come from. Where it was there and fails now, nothing that is
+    /// measured after it would be whole.
+    fn energy(&mut self) -> Result<Option<Millijoules>, DeviceError> {
+        let answer = self.device.total_energy_consumption();
+        match answer {
+            Err(error) if self.has_ticking_counter() => {
+                Err(call("nvmlDeviceGetTotalEnergyConsumption")(error))
+            }
+            answer => Ok(reading(answer)?.map(Millijoules::new)),
+        }
     }
 }
 
@@ -169,14 +203,19 @@ impl Sense for NvmlInstrument<'_> {
     fn sample(&mut self) -> Result<Sample, DeviceError> {
         let at_ns = monotonic_now();
         // The counter first: the stamp belongs to it above all.
-        let energy_mj = reading(self.device.total_energy_consumption())?.map(Millijoules::new);
+        let energy_mj = self.energy()?;
         let fields = self.fields.read(&self.device)?;
-        let power_mw = reading(self.device.power_usage())?
+        let power = self.device.power_usage();
+        let power_mw = self
+            .reading("power_mw", power)?
             .map(u64::from)
             .map(Milliwatts::new);
-        let sm_clock = reading(self.device.clock_info(ClockDomain::SM))?;
-        let memory_clock = reading(self.device.clock_info(ClockDomain::Memory))?;
-        let temperature = reading(self.device.temperature(TemperatureSensor::Gpu))?;
+        let sm_clock = self.device.clock_info(ClockDomain::SM);
+        let sm_clock = self.reading("sm_clock_mhz", sm_clock)?;
+        let memory_clock = self.device.clock_info(ClockDomain::Memory);
+        let memory_clock = self.reading("memory_clock_mhz", memory_clock)?;
+        let temperature = self.device.temperature(TemperatureSensor::Gpu);
+        let temperature = self.reading("temperature_c", temperature)?;
         let event_reasons = self.fields.event_reasons(&self.device)?;
         let activity = self.gpm.read(&self.device, at_ns);
         Ok(Sample {
@@ -200,7 +239,12 @@ impl Sense for NvmlInstrument<'_> {
     }
 
     fn machine(&self) -> Machine {
-        self.machine.clone()
+        let mut machine = self.machine.clone();
+        let failed = [&self.failed, self.fields.failed(), self.gpm.failed()];
+        for (column, reason) in failed.into_iter().flatten() {
+            machine.absent.entry(column.clone()).or_insert(*reason);
+        }
+        machine
     }
 
     fn has_ticking_counter(&self) -> bool {
@@ -208,16 +252,26 @@ impl Sense for NvmlInstrument<'_> {
     }
 
     fn process_count(&self) -> Result<Option<u32>, DeviceError> {
-        reading(self.device.running_compute_processes_count())
+        if self.machine.absent.contains_key(PROCESSES) {
+            return Ok(None);
+        }
+        self.device
+            .running_compute_processes_count()
+            .map(Some)
+            .map_err(call("nvmlDeviceGetComputeRunningProcesses"))
     }
 
     fn process_ids(&self) -> Result<Option<Vec<u32>>, DeviceError> {
-        let processes = reading(self.device.running_compute_processes())?;
-        Ok(processes.map(|processes| {
-            let mut ids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
-            ids.sort_unstable();
-            ids
-        }))
+        if self.machine.absent.contains_key(PROCESSES) {
+            return Ok(None);
+        }
+        let processes = self
+            .device
+            .running_compute_processes()
+            .map_err(call("nvmlDeviceGetComputeRunningProcesses"))?;
+        let mut ids: Vec<u32> = processes.iter().map(|process| process.pid).collect();
+        ids.sort_unstable();
+        Ok(Some(ids))
     }
 }
 
@@ -234,11 +288,14 @@ fn reading<T>(answer: Result<T, NvmlError>) -> Result<Option<T>, DeviceError> {
 }
 
 fn absence<T>(answer: &Result<T, NvmlError>) -> Option<Absence> {
-    match answer {
-        Ok(_) => None,
-        Err(NvmlError::NotSupported) => Some(Absence::NotSupported),
-        Err(NvmlError::NoPermission) => Some(Absence::NoPermission),
-        Err(_) => Some(Absence::ReadFailed),
+    answer.as_ref().err().map(absence_of)
+}
+
+fn absence_of(error: &NvmlError) -> Absence {
+    match error {
+        NvmlError::NotSupported => Absence::NotSupported,
+        NvmlError::NoPermission => Absence::NoPermission,
+        _ => Absence::ReadFailed,
     }
 }
 
@@ -272,6 +329,10 @@ fn describe(
             absence(&device.temperature(TemperatureSensor::Gpu)),
         ),
         ("package_energy_uj", Some(Absence::NotSupported)),
+        (
+            PROCESSES,
+            absence(&device.running_compute_processes_count()),
+        ),
     ];
     absent.extend(
         sensors

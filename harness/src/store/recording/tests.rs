@@ -22,8 +22,8 @@ fn sample(index: u64) -> Sample {
         at_ns: Nanos::new(1_000_000 * index),
         read_ns: Nanos::new(150_000 + noise),
         energy_mj: Some(Millijoules::new(700 * (index / 2))),
-        power_mw: (index % 97 != 0).then(|| Milliwatts::new(70_000 + noise)),
-        sm_util_pct: (index % 100 == 0).then_some(97.5),
+        power_mw: (!index.is_multiple_of(97)).then(|| Milliwatts::new(70_000 + noise)),
+        sm_util_pct: index.is_multiple_of(100).then_some(97.5),
         ..Sample::default()
     }
 }
