@@ -162,6 +162,11 @@ fn the_output_of_a_worker_is_marks_or_garbage() {
     attack("marks", bodies::marks, 20_000);
 }
 
+#[test]
+fn a_ledger_is_whole_or_refused() {
+    attack("ledger", bodies::ledger, 20_000);
+}
+
 /// Few lines that ask for more runs than there is memory.
 #[test]
 fn a_plan_of_more_runs_than_anybody_can_take_is_refused() {

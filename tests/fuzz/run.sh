@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 seconds=${1:-30}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(plan trace marks)
+[ ${#targets[@]} -gt 0 ] || targets=(plan trace marks ledger)
 memory_mib=1024
 # A footer of Parquet may claim a list of 2^31 elements without content, which its reader counts
 # through: seconds on this machine, and no memory.

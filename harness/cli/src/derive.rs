@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use paper::CompiledPaper;
 
 use crate::layout::{Layout, subfolders};
-use crate::reproduction::{emulated, study};
+use crate::reproduction::{emulated, sensors, study};
 use crate::verb::emulate::write_calibration;
 
 /// Where results are derived from and to.
@@ -50,7 +50,12 @@ impl Derivation {
 
     /// Every input is what its authors wrote.
     pub(crate) fn verify_inputs(&self) -> anyhow::Result<()> {
-        for folder in self.raw.iter().chain(&subfolders(&self.layout.imported())?) {
+        for folder in self
+            .raw
+            .iter()
+            .chain(&subfolders(&self.layout.imported())?)
+            .chain(&subfolders(&self.layout.calibrations())?)
+        {
             analysis::verify_checksums(folder)?;
         }
         Ok(())
@@ -93,6 +98,11 @@ impl Derivation {
             residuals: emulated::residuals(&self.out),
             tool_readings: self.layout.tool_readings(),
         })
+    }
+
+    /// Recordings of calibrations to what the sensors are like.
+    pub(crate) fn sensors(&self) -> anyhow::Result<()> {
+        sensors::identify(&self.layout, &self.out)
     }
 
     /// The proof of the statistics on simulated experiments; where this program made it before, it

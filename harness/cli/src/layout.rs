@@ -34,6 +34,11 @@ impl Layout {
         self.root.join("artifacts/imported")
     }
 
+    /// Recordings of calibrations, one folder for each board.
+    pub(crate) fn calibrations(&self) -> PathBuf {
+        self.root.join("artifacts/calibration")
+    }
+
     /// The claims.
     pub(crate) fn claims(&self) -> PathBuf {
         self.root.join("artifacts/claims.toml")

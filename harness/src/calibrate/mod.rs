@@ -153,6 +153,35 @@ pub fn calibrate(
     })
 }
 
+/// The profile that follows from the trace of a calibration whose edges are known to
+/// `edge_u_s` seconds.
+///
+/// # Errors
+/// Where nothing can be identified, as when the trace is of something else.
+pub fn identify_again(trace: &Trace, edge_u_s: f64) -> Result<SensorProfile, IdentifyError> {
+    let of_load = |mark: &Mark| match mark {
+        Mark::Begin { at_ns, phase } | Mark::End { at_ns, phase, .. } => {
+            (phase == LOAD_PHASE).then_some(*at_ns)
+        }
+        _ => None,
+    };
+    let edges: Vec<Nanos> = trace
+        .header
+        .marks
+        .iter()
+        .filter_map(|received| of_load(&received.mark))
+        .collect();
+    let busy: Vec<BusySpan> = edges
+        .chunks_exact(2)
+        .map(|edges| BusySpan {
+            begin_ns: edges[0],
+            end_ns: edges[1],
+            standard_uncertainty_s: edge_u_s,
+        })
+        .collect();
+    identify(&trace.samples, &busy)
+}
+
 /// The spans as marks, so that the trace holds all that the profile follows from.
 fn marks(busy: &[BusySpan]) -> Vec<ReceivedMark> {
     busy.iter()

@@ -1,6 +1,3 @@
 #![no_main]
 
-#[path = "../src/ledger.rs"]
-mod body;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| body::ledger(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::ledger(bytes));

@@ -6,6 +6,9 @@ use clap::Args;
 
 use super::measure::parse_seconds;
 
+/// Half of what a load hands over at a time, in milliseconds.
+pub(crate) const DEFAULT_EDGE_MS: f64 = 3.0;
+
 /// Find out what the sensors of a GPU are like
 ///
 /// How often each field is refreshed, over which time it averages, how late it is; how often the
@@ -29,9 +32,12 @@ pub(crate) struct CalibrateArguments {
     /// Time that the load gets to begin its work
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, value_parser = parse_seconds)]
     pub(crate) load_start: f64,
+    /// Identify the sensors from the trace of an earlier calibration instead, without a device
+    #[arg(long, value_name = "TRACE", conflicts_with_all = ["load", "out"])]
+    pub(crate) from: Option<PathBuf>,
     /// How well the load's begin and end are known, in milliseconds: half of what it hands over at
     /// a time is a good figure
-    #[arg(long, value_name = "MS", default_value_t = 3.0)]
+    #[arg(long, value_name = "MS", default_value_t = DEFAULT_EDGE_MS)]
     pub(crate) load_edge_ms: f64,
     /// Which GPU, by the driver's count
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -57,6 +57,7 @@ pub(crate) fn digest_of_inputs(derivation: &Derivation) -> anyhow::Result<String
     files.retain(|file| file.exists());
     collect(&layout.paper(), &mut files)?;
     collect(&layout.imported(), &mut files)?;
+    collect(&layout.calibrations(), &mut files)?;
     if layout.tool_readings().exists() {
         collect(&layout.tool_readings(), &mut files)?;
     }

@@ -19,7 +19,7 @@ use crate::reproduction::memory::{Memory, digest_of_inputs};
 use crate::verdicts;
 
 /// Steps of a derivation, for the progress bar.
-const STEPS: u64 = 11;
+const STEPS: u64 = 12;
 
 pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
     let places = &arguments.places;
@@ -93,6 +93,9 @@ fn derive(derivation: &Derivation, from_scratch: bool) -> anyhow::Result<(Claims
         "emulated traces to curves and optima",
         || derivation.emulated_results(),
     )?;
+    step(&bar, &mut times, "sensors of a calibrated board", || {
+        derivation.sensors()
+    })?;
     step(
         &bar,
         &mut times,

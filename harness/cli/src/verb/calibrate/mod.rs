@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use harness::calibrate::{Calibration, Load, PausedProcess, Readiness, calibrate};
+use harness::calibrate::{Calibration, Load, PausedProcess, Readiness, calibrate, identify_again};
 use harness::device::Instrument;
 use harness::plan_file;
-use harness::store::trace_bytes;
+use harness::store::{read_trace, trace_bytes};
 use indicatif::{ProgressBar, ProgressStyle};
+use metering::profile::SensorProfile;
 use metering::schedule::CalibrationSchedule;
 use model::provenance::Provenance;
 use model::run::Run;
@@ -30,6 +31,15 @@ pub(crate) const PROFILE: &str = "profile.json";
 const BAR: &str = "{bar:30} {pos}/{len} s · {msg}";
 
 pub(crate) fn run(arguments: &CalibrateArguments) -> anyhow::Result<Exit> {
+    if let Some(trace) = &arguments.from {
+        let profile = profile_from(trace, arguments.load_edge_ms)?;
+        if arguments.json {
+            say!("{}", serde_json::to_string_pretty(&profile)?);
+        } else {
+            say!("{}", profile.to_string().trim_end());
+        }
+        return Ok(Exit::Success);
+    }
     refuse_used_folder(&arguments.out)?;
     let mut target = Target::find(Some(DeviceChoice::Nvml))?;
     let mut instrument = target.open_alone(arguments.device_index)?;
@@ -58,6 +68,13 @@ pub(crate) fn run(arguments: &CalibrateArguments) -> anyhow::Result<Exit> {
         );
     }
     Ok(Exit::Success)
+}
+
+/// What follows from the trace of an earlier calibration.
+pub(crate) fn profile_from(trace: &Path, edge_ms: f64) -> anyhow::Result<SensorProfile> {
+    let recorded = read_trace(trace)?;
+    identify_again(&recorded, edge_ms / 1e3)
+        .with_context(|| format!("{}: no calibration", trace.display()))
 }
 
 /// A recording is never written over.
