@@ -10,8 +10,8 @@ use tests::program::{Outcome, joulebench};
 /// of the pieces of its file. Its readings would be 200 MiB.
 const MORE_MEMORY_KIB: u64 = 8 * 1_024;
 
-/// How far the file of a day may be from its prediction, in percent. Fixed before the first day was
-/// recorded.
+/// How far the file of a day may be from its prediction, in percent. The prediction rests on two
+/// hours at each rate.
 const TOLERANCE_PCT: f64 = 10.0;
 
 /// What a recording of so many hours took, as a process of its own found.

@@ -85,9 +85,13 @@ impl Session<'_> {
     }
 
     pub(super) fn see_sample(&mut self) {
+        let must_settle = self.must_settle();
         if let (Some(window), Some(sample)) = (&mut self.window, self.recorder.last_sample()) {
             window.watch.see(sample, validity::requested_mhz(self.run));
-            window.progress.see(sample);
+            // The ticks of a window are kept only where somebody asks: a day has a million.
+            if must_settle {
+                window.progress.see(sample);
+            }
         }
     }
 
