@@ -231,6 +231,21 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
         "energy_integrated_average_j relative to energy_counter_j, less 100"
     ),
     quantity_column!(
+        instrument_pct,
+        "%",
+        "half of the 95 % interval of energy_counter_j by the error budget of the instrument, its scale left out; holds for ratios on one board"
+    ),
+    quantity_column!(
+        instrument_scale_pct,
+        "%",
+        "the same with the unknown scale and zero of the board's sensor"
+    ),
+    column!(
+        power_gate as Text,
+        "1",
+        "whether the counter and integrated power agree within 2 % and their uncertainties: open, untested or closed, with the reason"
+    ),
+    quantity_column!(
         idle_power_w,
         "W",
         "mean power of the idle baselines before and after, by the energy counter"

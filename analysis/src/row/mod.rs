@@ -71,6 +71,13 @@ pub struct Row {
     pub disagreement_instant_pct: Option<Percent>,
     /// How far the integral of averaged power is from the counter.
     pub disagreement_average_pct: Option<Percent>,
+    /// Half of the 95 % interval of `energy_counter_j` by the instrument, its scale left out: what
+    /// matters in ratios on one board.
+    pub instrument_pct: Option<Percent>,
+    /// The same with the unknown scale and zero of the board's sensor.
+    pub instrument_scale_pct: Option<Percent>,
+    /// Whether counter and integrated power agree: open, untested or closed, with the reason.
+    pub power_gate: Option<String>,
     /// Mean power of both idle baselines, by counter.
     pub idle_power_w: Option<Watts>,
     /// Energy of the work less idle power over its time.
@@ -171,6 +178,9 @@ impl Row {
             energy_integrated_average_j: None,
             disagreement_instant_pct: None,
             disagreement_average_pct: None,
+            instrument_pct: None,
+            instrument_scale_pct: None,
+            power_gate: None,
             idle_power_w: None,
             energy_net_j: None,
             energy_per_unit_j: None,

@@ -8,6 +8,7 @@
 //! some 30 W less than idle with it; over a tail of 0.15 s that leaves about 5 J, below 0.5 % of the
 //! smallest window so far.
 
+mod budget;
 mod counter;
 mod sensor;
 mod work;
@@ -159,6 +160,7 @@ fn describe_energy(row: &mut Row, trace: &Trace, window: Span, work: &Work) {
     row.disagreement_instant_pct = row
         .energy_integrated_instant_j
         .and_then(|integral| disagreement(integral, energy));
+    budget::describe(row, trace, window);
     row.disagreement_average_pct = row
         .energy_integrated_average_j
         .and_then(|integral| disagreement(integral, energy));

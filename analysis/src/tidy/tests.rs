@@ -27,6 +27,26 @@ fn codes(row: &Row) -> Vec<RunFault> {
 }
 
 #[test]
+fn the_instrument_says_how_well_it_knows_the_energy() {
+    let row = tidy(&plain());
+    let share = row.instrument_pct.map(Percent::get).unwrap();
+    let with_scale = row.instrument_scale_pct.map(Percent::get).unwrap();
+    // A window of ticks has no edges: drift and delay are left, far below the scale of the sensor.
+    assert!(share > 0.0 && share < 1.0, "{share}");
+    assert!(with_scale > 5.0 && with_scale < 15.0, "{with_scale}");
+    assert!(row.power_gate.is_some());
+}
+
+#[test]
+fn an_energy_without_readings_has_a_reason_and_no_budget() {
+    let mut trace = plain();
+    trace.samples.clear();
+    let row = tidy(&trace);
+    assert_eq!(row.instrument_pct, None);
+    assert!(row.energy_counter_j.is_none());
+}
+
+#[test]
 fn a_hundred_watts_for_two_seconds_are_two_hundred_joules() {
     let row = tidy(&plain());
     assert_eq!(codes(&row), []);

@@ -64,6 +64,7 @@ reasons! {
         NoWork => "no_work", "no phase of work ended inside the window";
         CounterBackwards => "counter_backwards", "the energy counter went backwards inside the window";
         CounterFrozen => "counter_frozen", "the energy counter did not tick inside the window";
+        CounterDisagreesWithPower => "counter_disagrees_with_power", "counter and integrated power differ by more than 2 % and their uncertainties";
         ForeignProcess => "foreign_process", "another process used the device before or during the window";
         ClockNotHeld => "clock_not_held", "the clock was within a step of the request for less than 99 % of the window";
         Throttled => "throttled", "heat or the power supply slowed the device down inside the window";

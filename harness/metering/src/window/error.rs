@@ -36,6 +36,16 @@ pub enum WindowError {
         /// By how much.
         by_mj: i64,
     },
+    /// The counter ticks between two samples, so that its ticks cannot be told apart.
+    #[error(
+        "samples are {spacing_s:.3} s apart, the counter ticks every {period_s:.3} s: expected samples at least as often as ticks"
+    )]
+    SampledTooSlowly {
+        /// Mean time between two samples, in seconds.
+        spacing_s: f64,
+        /// The counter's usual tick, in seconds.
+        period_s: f64,
+    },
     /// The counter stood still.
     #[error(
         "energy_mj stands still for {for_s:.2} s inside the window, its tick is {period_s:.3} s; discard the run"
@@ -46,4 +56,18 @@ pub enum WindowError {
         /// Its usual tick, in seconds.
         period_s: f64,
     },
+}
+
+impl WindowError {
+    /// The code as it stands in data.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Empty { .. } => "empty_window",
+            Self::NoReadings => "no_readings",
+            Self::OutsideRecording { .. } => "outside_recording",
+            Self::CounterBackwards { .. } => "counter_backwards",
+            Self::SampledTooSlowly { .. } => "sampled_too_slowly",
+            Self::CounterFrozen { .. } => "counter_frozen",
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A recording that is asked for the energy of windows.
 
 use model::sample::Sample;
-use model::units::Nanos;
+use model::units::{Nanos, Seconds};
 
 use super::integral::{Integral, Integrated};
 use super::spread::Spread;
@@ -18,12 +18,24 @@ const FROZEN_TICKS: f64 = 5.0;
 /// A recording, made ready for questions about any number of windows.
 #[derive(Clone, Debug)]
 pub struct Recording {
+    /// Mean time between two samples, in seconds.
+    spacing_s: f64,
     origin: Nanos,
     instrument: Instrument,
     ticks: Option<Ticks>,
     integral: Option<Integral>,
     /// Where the counter fell: seconds, and by how many mJ.
     falls: Vec<(f64, i64)>,
+}
+
+fn mean_spacing_s(samples: &[Sample]) -> f64 {
+    match samples {
+        [first, .., last] => {
+            let length = last.at_ns.saturating_sub(first.at_ns);
+            Seconds::from(length).get() / crate::series::count(samples.len() - 1)
+        }
+        _ => 0.0,
+    }
 }
 
 impl Recording {
@@ -42,6 +54,7 @@ impl Recording {
         }
         Ok(Self {
             origin,
+            spacing_s: mean_spacing_s(samples),
             instrument: instrument.clone(),
             ticks,
             integral,
@@ -87,6 +100,12 @@ impl Recording {
             .windows(2)
             .map(|pair| pair[1].at_s - pair[0].at_s)
             .fold(0.0, f64::max);
+        if self.spacing_s > ticks.period_s {
+            return Err(WindowError::SampledTooSlowly {
+                spacing_s: self.spacing_s,
+                period_s: ticks.period_s,
+            });
+        }
         if longest_s > FROZEN_TICKS * ticks.period_s {
             return Err(WindowError::CounterFrozen {
                 for_s: longest_s,

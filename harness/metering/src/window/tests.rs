@@ -142,6 +142,20 @@ fn windows_without_an_energy_say_why() {
 }
 
 #[test]
+fn samples_that_miss_ticks_are_no_frozen_counter() {
+    // One reading in fifteen: 150 ms apart, on a counter that ticks every 100 ms.
+    let sparse: Vec<Sample> = steady(400).into_iter().step_by(15).collect();
+    let error = recording(&sparse)
+        .energy(&Window::exact(at(2_000), at(6_000)))
+        .unwrap_err();
+    assert!(
+        matches!(error, WindowError::SampledTooSlowly { .. }),
+        "{error}"
+    );
+    assert_eq!(error.code(), "sampled_too_slowly");
+}
+
+#[test]
 fn without_a_counter_power_is_integrated_and_says_so() {
     let mut samples = steady(400);
     for sample in &mut samples {

@@ -161,6 +161,7 @@ const fn reason(error: &WindowError) -> NoEnergy {
         WindowError::OutsideRecording { .. } | WindowError::CounterFrozen { .. } => {
             NoEnergy::CounterFrozen
         }
+        WindowError::SampledTooSlowly { .. } => NoEnergy::SampledTooSlowly,
         WindowError::CounterBackwards { .. } => NoEnergy::CounterBackwards,
     }
 }

@@ -60,6 +60,8 @@ pub enum NoEnergy {
     Sensor(Absence),
     /// The counter did not tick on both sides of the window.
     CounterFrozen,
+    /// Several ticks pass between two samples.
+    SampledTooSlowly,
     /// The counter fell.
     CounterBackwards,
     /// No execution took any time.
@@ -74,6 +76,7 @@ impl NoEnergy {
         match self {
             Self::Sensor(absence) => absence.code(),
             Self::CounterFrozen => "counter_frozen",
+            Self::SampledTooSlowly => "sampled_too_slowly",
             Self::CounterBackwards => "counter_backwards",
             Self::NoTime => "no_time",
             Self::NotResolved => "not_resolved",
@@ -85,6 +88,9 @@ impl NoEnergy {
         match self {
             Self::Sensor(absence) => absence.description(),
             Self::CounterFrozen => "the energy counter did not tick on both sides of the run",
+            Self::SampledTooSlowly => {
+                "the energy counter ticks between two samples; a shorter --sample-period-ms sees it"
+            }
             Self::CounterBackwards => "the energy counter went backwards during the run",
             Self::NoTime => "the run took no time",
             Self::NotResolved => {
