@@ -9,8 +9,15 @@ use super::*;
 use crate::fixture::plan;
 use crate::store::Durability;
 
+/// The most scatter that a profile may have.
+const NOISY: f64 = 0.2;
+
+/// Where noisy profiles lie, below the folder of builds. The path of a board is part of a plan and so
+/// of the luck of its runs: it has to be the same in every run of these tests.
+const PROFILES: &str = "../target/tmp/noisy-boards";
+
 /// The H200 of the project with this scatter of the time of each piece of work.
-fn board(folder: &Path, time_sd: f64) -> PathBuf {
+fn board(time_sd: f64) -> PathBuf {
     let profile =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("gpu-sim/profiles/h200-sxm-141gb.toml");
     let text = fs_err::read_to_string(profile).expect("a profile of the project");
@@ -20,12 +27,16 @@ fn board(folder: &Path, time_sd: f64) -> PathBuf {
         "the profile says its scatter otherwise"
     );
     let text = text.replace(quiet, &format!("time_sd = {{ value = {time_sd}"));
-    let file = folder.join("noisy.toml");
-    fs_err::write(&file, text).expect("a temporary folder");
+    let file = Path::new(PROFILES).join(format!("time-sd-{time_sd}.toml"));
+    fs_err::create_dir_all(PROFILES).expect("a folder of builds");
+    // Tests run side by side and write the same; a rename is never half done.
+    let fresh = tempfile::NamedTempFile::new_in(PROFILES).expect("a folder of builds");
+    fs_err::write(fresh.path(), text).expect("a folder of builds");
+    fresh.persist(&file).expect("a folder of builds");
     file
 }
 
-fn noisy_plan(folder: &Path, time_sd: f64) -> Plan {
+fn noisy_plan(time_sd: f64) -> Plan {
     plan(&format!(
         r#"
 name = "noisy"
@@ -47,7 +58,7 @@ batch = [8, 32]
 prompt_tokens = [512]
 decode_tokens = [512]
 "#,
-        board(folder, time_sd).display()
+        board(time_sd).display()
     ))
 }
 
@@ -87,8 +98,8 @@ fn folder() -> TempDir {
 
 #[test]
 fn a_point_that_scatters_gets_more_blocks_and_a_quiet_one_none() {
-    let (scratch, store) = (folder(), folder());
-    let plan = noisy_plan(scratch.path(), 0.2);
+    let store = folder();
+    let plan = noisy_plan(NOISY);
     assert_eq!(sweep(&plan, store.path(), &mut Silence), SweepEnd::Complete);
     let outlook = Outlook::of(&plan, store.path()).expect("readable");
     let decision = outlook.decision.as_ref().expect("the first stage is over");
@@ -104,7 +115,7 @@ fn a_point_that_scatters_gets_more_blocks_and_a_quiet_one_none() {
     assert!(checksums(store.path()).contains("stage-two.json"));
 
     let store = folder();
-    let quiet = noisy_plan(scratch.path(), 0.002);
+    let quiet = noisy_plan(0.002);
     assert_eq!(
         sweep(&quiet, store.path(), &mut Silence),
         SweepEnd::Complete
@@ -115,8 +126,8 @@ fn a_point_that_scatters_gets_more_blocks_and_a_quiet_one_none() {
 
 #[test]
 fn a_sweep_that_is_ended_anywhere_ends_with_the_same_bytes() {
-    let (scratch, whole) = (folder(), folder());
-    let plan = noisy_plan(scratch.path(), 0.1);
+    let whole = folder();
+    let plan = noisy_plan(NOISY);
     sweep(&plan, whole.path(), &mut Silence);
     let runs = Outlook::of(&plan, whole.path()).expect("readable").runs;
     let first = plan.first_stage().len();
@@ -143,8 +154,8 @@ fn a_sweep_that_is_ended_anywhere_ends_with_the_same_bytes() {
 
 #[test]
 fn a_decision_for_another_plan_is_refused() {
-    let (scratch, store) = (folder(), folder());
-    let plan = noisy_plan(scratch.path(), 0.002);
+    let store = folder();
+    let plan = noisy_plan(0.002);
     sweep(&plan, store.path(), &mut Silence);
     let other = Plan {
         title: "Another".to_owned(),
