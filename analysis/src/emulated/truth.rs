@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::KnownRow;
 use crate::estimate::round_for_record;
-use crate::estimate::sum::Sum;
+use statistics::sum::Sum;
 
 /// The counter of one sweep's device against the truth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

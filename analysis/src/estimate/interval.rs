@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use statistics::distribution::student_t_quantile;
 use thiserror::Error;
 
-use super::sum::Sum;
 use crate::quantity::{Quantity, Ratio};
+use statistics::sum::Sum;
 
 /// Confidence level of every interval.
 pub const LEVEL: f64 = 0.95;

@@ -9,7 +9,6 @@ mod group;
 mod interval;
 mod metric;
 mod record;
-pub mod sum;
 
 pub use compare::comparisons_of;
 pub use group::estimates_of;

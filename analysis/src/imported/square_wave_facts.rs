@@ -9,9 +9,9 @@ use super::anatomy::single;
 use super::sensor::{PowerPoint, SensorQuantity, SensorSeries};
 use super::square_wave::{Change, SOURCE, SquareWave};
 use crate::Error;
-use crate::estimate::sum::Sum;
 use crate::estimate::{Estimate, Unusable, line_slope, mean, round_for_record};
 use crate::quantity::{Percent, Quantity, Ratio};
+use statistics::sum::Sum;
 
 /// After this long under a steady load the 1 s average shows nothing else.
 const SETTLED_S: f64 = 1.2;
@@ -347,8 +347,8 @@ fn inside(changes: &[Change], begin_s: f64, end_s: f64) -> Vec<Change> {
 
 /// Mean over a stretch of a value that holds until its next change.
 fn held_mean(changes: &[Change], begin_s: f64, end_s: f64) -> f64 {
-    let mut weighted = Sum::ZERO;
-    let mut time = Sum::ZERO;
+    let mut weighted = Sum::default();
+    let mut time = Sum::default();
     for (index, change) in changes.iter().enumerate() {
         let until_s = changes.get(index + 1).map_or(end_s, |next| next.time_s);
         let held_s = until_s.min(end_s) - change.time_s.max(begin_s);

@@ -4,8 +4,8 @@ use model::sample::Sample;
 use model::trace::Span;
 use model::units::{Joules, Milliwatts, Nanos, Seconds, Watts};
 
-use crate::estimate::sum::Sum;
 use crate::quantity::Percent;
+use statistics::sum::Sum;
 
 /// NVIDIA clocks move in steps of 15 MHz on Volta and newer (of 7 or 8 before).
 const CLOCK_STEP_MHZ: u64 = 15;
@@ -55,7 +55,8 @@ impl<'a> WindowSamples<'a> {
 
     /// Mean weighted by time; the plain mean where no time passed.
     pub(super) fn mean(&self, get: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
-        let (mut weighted, mut time, mut plain, mut count) = (Sum::ZERO, Sum::ZERO, Sum::ZERO, 0.0);
+        let (mut weighted, mut time, mut plain, mut count) =
+            (Sum::default(), Sum::default(), Sum::default(), 0.0);
         for (sample, held_s) in self.held() {
             if let Some(value) = get(sample) {
                 weighted.add(value * held_s);
@@ -110,7 +111,7 @@ impl<'a> WindowSamples<'a> {
             .filter_map(|sample| Some((sample.at_ns, Watts::from(get(sample)?))));
         let first = readings.next()?;
         let mut previous = first;
-        let mut energy = Sum::ZERO;
+        let mut energy = Sum::default();
         let mut count = 1;
         let mut hold = |power: Watts, from: Nanos, to: Nanos| {
             energy.add((power * Seconds::from(to.saturating_sub(from))).get());
