@@ -8,14 +8,15 @@ use tests::program::Outcome;
 use tests::repository;
 
 /// What each crate may use of the others.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("gpu-sim", &["model"]),
     ("statistics", &[]),
     ("study", &["statistics"]),
     ("metering", &["model", "gpu-sim"]),
     ("harness", &["model", "gpu-sim", "metering", "statistics"]),
-    ("workloads", &["model"]),
+    ("ops", &[]),
+    ("workloads", &["model", "ops"]),
     ("analysis", &["model", "metering", "statistics"]),
     ("paper", &["model"]),
     ("nvml-sim", &["model", "gpu-sim"]),
@@ -39,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 /// Libraries that belong to some crates: a name ending in `*` stands for all that begin so.
 const ROOMS: [(&str, &[&str]); 5] = [
     ("polars*", &["analysis"]),
-    ("candle-*", &["workloads"]),
+    ("candle-*", &["ops", "workloads"]),
     // Who asks a driver, and who answers in its place.
     ("nvml-wrapper*", &["harness", "nvml-sim"]),
     ("typst*", &["paper"]),
