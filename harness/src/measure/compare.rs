@@ -6,20 +6,17 @@ use model::units::Nanos;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde::Serialize;
-use statistics::distribution::student_t_quantile;
+use statistics::equivalence::{Claim, Contrast, PLANNED_POWER, runs_needed};
 use statistics::interval::{Interval, Level};
-use statistics::moments::Moments;
-use statistics::ratio::{log_differences, paired_log_ratio};
+use statistics::ratio::paired_log_ratio;
 
 use super::bench::{Bench, IdlePower, RunResult};
 use super::execution::{Executor, Repetition};
 use super::measurement::{Measurement, Settings, first_repetition, take_well};
 use super::record::MeasureError;
 
-/// Power that a sample size is given for.
-const POWER: f64 = 0.8;
 /// Blocks beyond which a needed number is not worth stating.
-const MOST_BLOCKS: u32 = 1_000;
+const MOST_BLOCKS: usize = 1_000;
 
 /// What is going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,26 +163,28 @@ impl Ratio {
         } else if interval.low > 1.0 {
             Verdict::More
         } else {
-            let differences = log_differences(values, reference).ok()?;
-            let moments = Moments::of("blocks", &differences).ok()?;
+            let differences = Contrast::paired_log_ratio(values, reference).ok()?;
             Verdict::Inconclusive {
-                needed_blocks: needed(moments.mean, moments.standard_deviation(), level),
+                needed_blocks: needed(&differences, level),
             }
         };
         Some(Self { interval, verdict })
     }
 }
 
-/// Blocks for a power of 80 % at the difference seen: the smallest n with
-/// `|d| √n ≥ s (t(1 − α/2, n − 1) + t(0.8, n − 1))`.
-fn needed(difference: f64, deviation: f64, level: Level) -> Option<u32> {
-    let effect = difference.abs() / deviation;
-    (2..=MOST_BLOCKS).find(|blocks| {
-        let degrees = f64::from(blocks - 1);
-        let reach =
-            student_t_quantile(level.upper_point(), degrees) + student_t_quantile(POWER, degrees);
-        effect * f64::from(*blocks).sqrt() >= reach
-    })
+/// Blocks of which the interval would not hold 1 with a probability of [`PLANNED_POWER`], were the
+/// difference seen and its scatter the truth. That a two-sided interval lies on one side of 1 is the
+/// claim of that side at half of alpha; that it lies on the wrong one is left out.
+fn needed(differences: &Contrast, level: Level) -> Option<u32> {
+    let claim = if differences.value() < 0.0 {
+        Claim::Below { margin: 0.0 }
+    } else {
+        Claim::Above { margin: 0.0 }
+    };
+    let of_one_side = Level::new(level.upper_point()).ok()?;
+    runs_needed(differences, claim, of_one_side, PLANNED_POWER)
+        .filter(|blocks| *blocks <= MOST_BLOCKS)
+        .and_then(|blocks| blocks.try_into().ok())
 }
 
 /// A command beside the reference.
@@ -284,8 +283,19 @@ mod tests {
         };
         assert!(needed_blocks.is_none_or(|blocks| blocks > 3));
         // d = 1 %, s = 2 %: (1.96 + 0.84)^2 * 4 = 31.4, and a little for Student's t.
-        assert_eq!(needed(0.01, 0.02, Level::P95), Some(34));
-        assert_eq!(needed(0.0, 0.02, Level::P95), None);
+        assert_eq!(needed(&seen(0.01, 0.02), Level::P95), Some(34));
+        assert_eq!(needed(&seen(-0.01, 0.02), Level::P95), Some(34));
+        // The table of the noncentral t: d / s = 1 takes 10 pairs, more at a stricter level.
+        assert_eq!(needed(&seen(0.02, 0.02), Level::P95), Some(10));
+        assert!(needed(&seen(0.02, 0.02), joint_level(3)) > Some(10));
+        assert_eq!(needed(&seen(0.0, 0.02), Level::P95), None);
+        assert_eq!(needed(&seen(0.000_1, 0.02), Level::P95), None);
+    }
+
+    /// Two differences of this mean and standard deviation.
+    fn seen(mean: f64, deviation: f64) -> Contrast {
+        let apart = deviation / std::f64::consts::SQRT_2;
+        Contrast::mean(&[mean - apart, mean + apart]).unwrap()
     }
 
     #[test]
