@@ -1,5 +1,6 @@
 //! One run: the readings around the executions of one window.
 
+use metering::validity::LONGEST_TICK;
 use model::sample::Sample;
 use model::units::Nanos;
 
@@ -7,9 +8,6 @@ use super::execution::{Ending, Executions, Executor, Repetition, StartError};
 use super::sampler::Sampler;
 use crate::device::DeviceError;
 use thiserror::Error;
-
-/// Longest wait for a tick of the energy counter; a healthy one ticks every 20 to 100 ms.
-const TICK_TIMEOUT: Nanos = Nanos::from_millis(2_000);
 
 /// Ticks that are recorded on each side of a window.
 const TICKS_BESIDE: u32 = 3;
@@ -99,7 +97,7 @@ pub fn take(
 /// of the window: one tick at the window, one whole beside it, one to close that.
 fn step_to_ticks(sampler: &mut Sampler<'_>) -> Result<bool, DeviceError> {
     for _ in 0..TICKS_BESIDE {
-        if !sampler.step_to_tick(TICK_TIMEOUT)? {
+        if !sampler.step_to_tick(LONGEST_TICK)? {
             return Ok(false);
         }
     }

@@ -5,7 +5,7 @@ mod hint;
 
 use serde::Serialize;
 
-use super::condition::ClockReason;
+use metering::validity::ClockReason;
 use super::energy::NoEnergy;
 use super::execution::Ending;
 use super::measurement::{Measurement, RunCount, Settings};

@@ -1,7 +1,8 @@
 //! What people read, on numbers that stand still.
 
 use harness::measure::bench::IdlePower;
-use harness::measure::condition::{ClockReason, Condition, Range, ReasonShare};
+use harness::measure::condition::{Condition, Range, ReasonShare};
+use metering::validity::ClockReason;
 use harness::measure::energy::{BudgetLine, NoEnergy, WindowEnergy};
 use metering::window::Source as Cause;
 use model::machine::{Device, Machine};
