@@ -122,10 +122,7 @@ mod tests {
 
     #[test]
     fn the_seed_is_that_of_sweep_point_and_metric() {
-        let (one, eight) = (
-            llama_point("candle", 1, 512),
-            llama_point("candle", 8, 512),
-        );
+        let (one, eight) = (llama_point("candle", 1, 512), llama_point("candle", 8, 512));
         let seed = seed_of("s", &one, Metric::EnergyPerUnit);
         assert_eq!(seed, seed_of("s", &one, Metric::EnergyPerUnit));
         assert_ne!(seed, seed_of("t", &one, Metric::EnergyPerUnit));

@@ -144,7 +144,10 @@ fn skewed_runs_have_a_bootstrap_t_interval_beside_and_it_does_not_depend_on_thei
         energy.bootstrap_t.expect("skewed runs")
     };
     let record = beside(&rows);
-    assert!(record.low < Some(1.0) && record.high > Some(1.2), "{record:?}");
+    assert!(
+        record.low < Some(1.0) && record.high > Some(1.2),
+        "{record:?}"
+    );
     let mut reversed: Vec<Row> = rows.clone();
     reversed.reverse();
     assert_eq!(beside(&reversed), record);

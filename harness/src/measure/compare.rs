@@ -12,8 +12,9 @@ use statistics::ratio::paired_log_ratio;
 
 use super::bench::{Bench, IdlePower, RunResult};
 use super::execution::{Executor, Repetition};
-use super::measurement::{Measurement, Settings, first_repetition, take_well};
+use super::measurement::{Measurement, Settings, least_executions, take_well};
 use super::record::MeasureError;
+use super::repeat::{WindowPlan, first_repetition};
 
 /// Blocks beyond which a needed number is not worth stating.
 const MOST_BLOCKS: usize = 1_000;
@@ -25,6 +26,11 @@ pub enum CompareStep {
     Idle,
     /// A run that does not count.
     WarmUp {
+        /// Which command, from 0.
+        command: usize,
+    },
+    /// The run that shows how often a command has to be repeated.
+    Sizing {
         /// Which command, from 0.
         command: usize,
     },
@@ -45,6 +51,13 @@ pub trait CompareObserver {
     fn sampled(&mut self, sample: &Sample);
     /// A run of a command is over.
     fn run_ended(&mut self, command: usize, run: &RunResult);
+}
+
+/// Nobody watches.
+impl CompareObserver for () {
+    fn begins(&mut self, _step: CompareStep) {}
+    fn sampled(&mut self, _sample: &Sample) {}
+    fn run_ended(&mut self, _command: usize, _run: &RunResult) {}
 }
 
 /// The order of the commands in a block: Fisher–Yates by `ChaCha8` on the seed, one stream for each
@@ -82,51 +95,109 @@ pub fn measure_blocks(
     seed: u64,
     observer: &mut dyn CompareObserver,
 ) -> Result<Vec<Measurement>, MeasureError> {
+    if let Some(asked) = settings.instrument_budget {
+        bench.check_budget(asked)?;
+    }
     let foreign_processes = bench.process_count()?;
     let idle = Nanos::from_seconds(settings.idle_s);
     observer.begins(CompareStep::Idle);
     let before_w = bench.idle_power(idle)?;
-    let mut repetitions = vec![first_repetition(settings.shortest_window_s); executors.len()];
-    for _ in 0..settings.warmup_runs {
-        for (command, executor) in executors.iter_mut().enumerate() {
-            observer.begins(CompareStep::WarmUp { command });
-            let run = take_well(
-                bench,
-                executor.as_mut(),
-                repetitions[command],
-                settings.ignore_failure,
-                &mut |sample| observer.sampled(sample),
-            )?;
-            repetitions[command] = Repetition::Times(run.executions);
-        }
-    }
-    let mut runs: Vec<Vec<RunResult>> = vec![Vec::new(); executors.len()];
-    for block in 0..settings.runs.at_least() {
-        for command in order(executors.len(), seed, block) {
-            observer.begins(CompareStep::Run { command, block });
-            let run = take_well(
-                bench,
-                executors[command].as_mut(),
-                repetitions[command],
-                settings.ignore_failure,
-                &mut |sample| observer.sampled(sample),
-            )?;
-            repetitions[command] = Repetition::Times(run.executions);
-            observer.run_ended(command, &run);
-            runs[command].push(run);
-        }
-    }
+    let is_planned = settings.instrument_budget.is_some();
+    let mut blocks = Blocks {
+        repetitions: vec![
+            first_repetition(settings.shortest_window_s, is_planned);
+            executors.len()
+        ],
+        bench,
+        executors,
+        settings,
+        observer,
+    };
+    let windows = blocks.prepare(before_w)?;
+    let runs = blocks.all(seed)?;
     observer.begins(CompareStep::Idle);
     let after_w = bench.idle_power(idle)?;
     Ok(runs
         .into_iter()
-        .map(|runs| Measurement {
+        .zip(windows)
+        .map(|(runs, window)| Measurement {
             runs,
             idle: IdlePower { before_w, after_w },
             foreign_processes,
             pilot: None,
+            window,
         })
         .collect())
+}
+
+struct Blocks<'a, 'b> {
+    bench: &'a mut Bench<'b>,
+    executors: &'a mut [Box<dyn Executor>],
+    settings: &'a Settings,
+    observer: &'a mut dyn CompareObserver,
+    /// How often each command is repeated in the window of a run.
+    repetitions: Vec<Repetition>,
+}
+
+impl Blocks<'_, '_> {
+    fn take(&mut self, command: usize) -> Result<RunResult, MeasureError> {
+        let observer = &mut *self.observer;
+        let run = take_well(
+            self.bench,
+            self.executors[command].as_mut(),
+            self.repetitions[command],
+            self.settings.ignore_failure,
+            &mut |sample| observer.sampled(sample),
+        )?;
+        self.repetitions[command] = Repetition::Times(run.executions);
+        Ok(run)
+    }
+
+    /// Warms up, and plans the windows of each command where a budget of the instrument is asked for.
+    fn prepare(&mut self, idle_w: Option<f64>) -> Result<Vec<Option<WindowPlan>>, MeasureError> {
+        let mut warm: Vec<Option<RunResult>> = vec![None; self.executors.len()];
+        for _ in 0..self.settings.warmup_runs {
+            for (command, last) in warm.iter_mut().enumerate() {
+                self.observer.begins(CompareStep::WarmUp { command });
+                *last = Some(self.take(command)?);
+            }
+        }
+        let Some(asked) = self.settings.instrument_budget else {
+            return Ok(vec![None; self.executors.len()]);
+        };
+        warm.into_iter()
+            .enumerate()
+            .map(|(command, warm)| {
+                let run = match warm {
+                    Some(run) => run,
+                    None => {
+                        self.observer.begins(CompareStep::Sizing { command });
+                        self.take(command)?
+                    }
+                };
+                let at_least = least_executions(&run, self.settings);
+                let plan = self.bench.plan_windows(&run, idle_w, asked, at_least)?;
+                if let Some(plan) = &plan {
+                    self.repetitions[command] = plan.repetition();
+                }
+                Ok(plan)
+            })
+            .collect()
+    }
+
+    /// The runs of each command.
+    fn all(&mut self, seed: u64) -> Result<Vec<Vec<RunResult>>, MeasureError> {
+        let mut runs: Vec<Vec<RunResult>> = vec![Vec::new(); self.executors.len()];
+        for block in 0..self.settings.runs.at_least() {
+            for command in order(self.executors.len(), seed, block) {
+                self.observer.begins(CompareStep::Run { command, block });
+                let run = self.take(command)?;
+                self.observer.run_ended(command, &run);
+                runs[command].push(run);
+            }
+        }
+        Ok(runs)
+    }
 }
 
 /// What can be said about a ratio.

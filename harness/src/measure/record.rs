@@ -1,6 +1,7 @@
 //! One run: the readings around the executions of one window.
 
 use metering::validity::LONGEST_TICK;
+use metering::window::PlanError;
 use model::sample::Sample;
 use model::units::Nanos;
 
@@ -32,6 +33,9 @@ pub enum MeasureError {
     /// The command could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// No window meets the budget that is asked for.
+    #[error("budget of the instrument: {0}")]
+    Budget(#[from] PlanError),
     /// The command failed.
     #[error("{command}: {ending}{}; nothing can be said about a command that fails; \
              --ignore-failure measures it nevertheless", said(.last_words))]

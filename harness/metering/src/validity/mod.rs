@@ -28,9 +28,7 @@ pub const LONGEST_TICK: Nanos = Nanos::from_millis(2_000);
 
 /// The clock that a point asks for.
 pub fn requested_mhz(point: &Point) -> Option<u64> {
-    point
-        .get(Axis::SmClockMhz)
-        .and_then(AxisValue::as_integer)
+    point.get(Axis::SmClockMhz).and_then(AxisValue::as_integer)
 }
 
 /// Whether a clock is where it was asked to be: within a step.

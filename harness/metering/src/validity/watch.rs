@@ -84,7 +84,11 @@ impl Watch {
         }
         let bits = sample.event_reasons.unwrap_or(0);
         for (reason, total_s) in ClockReason::ALL.iter().zip(&mut self.reasons_s) {
-            *total_s += if bits & reason.bit() == 0 { 0.0 } else { held_s };
+            *total_s += if bits & reason.bit() == 0 {
+                0.0
+            } else {
+                held_s
+            };
         }
     }
 
