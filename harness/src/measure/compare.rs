@@ -168,12 +168,11 @@ impl Blocks<'_, '_> {
         warm.into_iter()
             .enumerate()
             .map(|(command, warm)| {
-                let run = match warm {
-                    Some(run) => run,
-                    None => {
-                        self.observer.begins(CompareStep::Sizing { command });
-                        self.take(command)?
-                    }
+                let run = if let Some(run) = warm {
+                    run
+                } else {
+                    self.observer.begins(CompareStep::Sizing { command });
+                    self.take(command)?
                 };
                 let at_least = least_executions(&run, self.settings);
                 let plan = self.bench.plan_windows(&run, idle_w, asked, at_least)?;

@@ -200,12 +200,12 @@ impl Series<'_, '_> {
         let Some(asked) = self.settings.instrument_budget else {
             return Ok(None);
         };
-        let (run, is_warm_up) = match warm {
-            Some(run) => (run, true),
-            None => {
-                self.observer.begins(Step::Sizing);
-                (self.take()?, false)
-            }
+        let is_warm_up = warm.is_some();
+        let run = if let Some(run) = warm {
+            run
+        } else {
+            self.observer.begins(Step::Sizing);
+            self.take()?
         };
         let at_least = least_executions(&run, self.settings);
         let plan = self.bench.plan_windows(&run, idle_w, asked, at_least)?;
