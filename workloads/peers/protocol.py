@@ -23,6 +23,10 @@ import time
 NOT_OURS = {"engine", "sm_clock_mhz", "power_cap_w"}
 
 
+# Variants of our own worker at the values that a peer has anyway.
+NEUTRAL = {"implementation": "fast", "sampling": "greedy", "weights": "seeded"}
+
+
 class Refused(ValueError):
     """What is asked for is not what this worker does."""
 
@@ -59,7 +63,7 @@ class Request:
     def all_read(self):
         """Work that differs from what the point says is worse than none."""
         for axis in sorted(set(self.point) - self._read):
-            if self.point[axis] != "none":
+            if self.point[axis] not in ("none", NEUTRAL.get(axis)):
                 raise Refused(f"axis '{axis}' is '{self.point[axis]}', this worker does not know that axis")
 
 
@@ -106,6 +110,7 @@ def _run(name, workload, request, may_go, stopped):
     workload.quality()  # refuses what no working model puts out
     mark("ready", worker={
         "name": name, "engine": workload.engine, "device": workload.device, "weights": "seeded",
+        "weights_id": f"seed:{request.weights_seed}",
         "output_phase": workload.output_phase, "unit": workload.unit,
     })
     may_go.wait()
