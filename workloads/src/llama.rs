@@ -4,13 +4,15 @@
 //! attention to f32, which costs more time and, at batch 32 and 2,048 tokens, more memory than a
 //! GPU has.
 
-pub mod attention;
 pub mod block;
-pub mod cache;
 pub mod config;
 pub mod cost;
 pub mod folder;
 pub mod generate;
 mod hugging_face;
+pub mod matrix;
 pub mod network;
+pub mod positions;
+pub mod reference;
+pub mod scratch;
 pub mod work;

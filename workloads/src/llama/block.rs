@@ -1,70 +1,75 @@
 //! One decoder block: attention and a gated feed-forward network, each behind a norm.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Init, Linear, Module, VarBuilder, linear_no_bias, ops};
+use candle_nn::init::DEFAULT_KAIMING_NORMAL;
+use candle_nn::{Init, VarBuilder};
+use ops::Start;
+use ops::attention::{self, DecodeScratch};
+use ops::linear::{Linear, Math};
+use ops::rope::{Tables, split_rotate_store};
 
-use super::attention::Attention;
-use super::cache::{LayerCache, Positions};
 use super::config::Config;
+use super::matrix::{Matrix, Norm};
+use super::scratch::Rows;
 
-/// Root-mean-square norm, as one fused kernel.
-pub struct Norm {
-    weight: Tensor,
-    epsilon: f32,
+/// Keys and values of one layer, `[batch, kv heads, capacity, head]`.
+#[derive(Clone, Debug)]
+pub struct LayerCache {
+    /// Rotated keys.
+    pub keys: Tensor,
+    /// Values.
+    pub values: Tensor,
 }
 
-impl Norm {
-    /// Takes `weight` from here.
+impl LayerCache {
+    /// The part of the cache that belongs to these sequences.
     ///
     /// # Errors
-    /// The tensor is missing or has another shape.
-    #[expect(clippy::cast_possible_truncation, reason = "the kernel takes an f32")]
-    pub fn load(config: &Config, weights: &VarBuilder<'_>) -> Result<Self> {
+    /// There are fewer sequences.
+    pub fn sequences(&self, first: usize, count: usize) -> Result<Self> {
         Ok(Self {
-            weight: weights.get_with_hints(config.hidden_size, "weight", Init::Const(1.0))?,
-            epsilon: config.rms_norm_eps as f32,
+            keys: self.keys.narrow(0, first, count)?,
+            values: self.values.narrow(0, first, count)?,
         })
-    }
-
-    /// Normalises the last dimension.
-    ///
-    /// # Errors
-    /// The device failed.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::rms_norm(x, &self.weight, self.epsilon)
     }
 }
 
-/// Feed-forward network `down(silu(gate(x)) · up(x))`.
-struct FeedForward {
-    gate: Linear,
-    up: Linear,
-    down: Linear,
+/// Which places of the sequences a pass covers.
+#[derive(Clone, Copy)]
+pub enum Span<'a> {
+    /// The prompt, from the first place on.
+    Prompt,
+    /// One place, which the device knows.
+    Step {
+        /// Where it is: `u32 [1]`.
+        position: &'a Tensor,
+        /// Room for parts of the attention.
+        scratch: &'a DecodeScratch,
+    },
 }
 
-impl FeedForward {
-    fn load(config: &Config, weights: &VarBuilder<'_>) -> Result<Self> {
-        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        Ok(Self {
-            gate: linear_no_bias(hidden, inner, weights.pp("gate_proj"))?,
-            up: linear_no_bias(hidden, inner, weights.pp("up_proj"))?,
-            down: linear_no_bias(inner, hidden, weights.pp("down_proj"))?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let gate = self.gate.forward(x)?.silu()?;
-        let gated = (gate * self.up.forward(x)?)?;
-        self.down.forward(&gated)
-    }
+/// How attention is computed over the heads of a model.
+#[derive(Clone, Debug)]
+pub struct Attention {
+    /// Angles of the positions.
+    pub tables: Tables,
+    /// Factor of the scores: 1/√head.
+    pub scale: f32,
+    /// One kernel, or products and a softmax.
+    pub kind: attention::Kind,
 }
 
 /// One decoder block.
+#[derive(Clone, Debug)]
 pub struct Block {
     attention_norm: Norm,
-    attention: Attention,
+    /// Queries, keys and values below one another.
+    qkv: Matrix,
+    output: Matrix,
     feed_forward_norm: Norm,
-    feed_forward: FeedForward,
+    /// Gates and what they let through, below one another.
+    gate_up: Matrix,
+    down: Matrix,
 }
 
 impl Block {
@@ -72,34 +77,97 @@ impl Block {
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
-    pub fn load(config: &Config, weights: &VarBuilder<'_>) -> Result<Self> {
+    pub fn load(config: &Config, math: Math, weights: &VarBuilder<'_>) -> Result<Self> {
+        let (hidden, kv, inner) = (
+            config.hidden_size,
+            config.kv_size(),
+            config.intermediate_size,
+        );
+        let attention = weights.pp("self_attn");
+        let mlp = weights.pp("mlp");
+        let stacked = |parts: &[(&VarBuilder<'_>, &str, usize)]| -> Result<Matrix> {
+            let parts = parts
+                .iter()
+                .map(|(room, name, rows)| matrix((*rows, hidden), &room.pp(name)))
+                .collect::<Result<Vec<_>>>()?;
+            dense(Tensor::cat(&parts, 0)?, math)
+        };
         Ok(Self {
-            attention_norm: Norm::load(config, &weights.pp("input_layernorm"))?,
-            attention: Attention::load(config, &weights.pp("self_attn"))?,
-            feed_forward_norm: Norm::load(config, &weights.pp("post_attention_layernorm"))?,
-            feed_forward: FeedForward::load(config, &weights.pp("mlp"))?,
+            attention_norm: norm(config, &weights.pp("input_layernorm"))?,
+            qkv: stacked(&[
+                (&attention, "q_proj", hidden),
+                (&attention, "k_proj", kv),
+                (&attention, "v_proj", kv),
+            ])?,
+            output: dense(matrix((hidden, hidden), &attention.pp("o_proj"))?, math)?,
+            feed_forward_norm: norm(config, &weights.pp("post_attention_layernorm"))?,
+            gate_up: stacked(&[(&mlp, "gate_proj", inner), (&mlp, "up_proj", inner)])?,
+            down: dense(matrix((hidden, inner), &mlp.pp("down_proj"))?, math)?,
         })
     }
 
-    /// Adds what the block computes to the residual stream `x`.
+    /// Adds what the block computes to the residual stream in `rows`, and leaves keys and values
+    /// of its places in the cache.
     ///
     /// # Errors
-    /// The device failed.
+    /// The cache is too short, or the device failed.
     pub fn forward(
         &self,
-        x: &Tensor,
-        start: usize,
-        positions: &Positions,
+        rows: &Rows,
+        span: Span<'_>,
+        attention: &Attention,
         cache: &LayerCache,
-    ) -> Result<Tensor> {
-        let x = (x + self.attention.forward(
-            &self.attention_norm.forward(x)?,
-            start,
-            positions,
-            cache,
-        )?)?;
-        &x + self
-            .feed_forward
-            .forward(&self.feed_forward_norm.forward(&x)?)?
+    ) -> Result<()> {
+        let LayerCache { keys, values } = cache;
+        self.qkv.normed(
+            &rows.residual,
+            &self.attention_norm,
+            &rows.normed,
+            &rows.qkv,
+        )?;
+        let start = match span {
+            Span::Prompt => Start::At(0),
+            Span::Step { position, .. } => Start::Device(position),
+        };
+        let tables = Some(&attention.tables);
+        split_rotate_store(&rows.qkv, tables, start, &rows.query, keys, values)?;
+        let (query, out, scale) = (&rows.query, &rows.attended, attention.scale);
+        match span {
+            Span::Prompt => attention
+                .kind
+                .prefill(query, keys, values, 0, true, scale, out)?,
+            Span::Step { scratch, .. } => attention
+                .kind
+                .decode(query, keys, values, start, scale, scratch, out)?,
+        }
+        self.output
+            .forward_residual(&rows.attended, &rows.residual)?;
+        self.gate_up.gated(
+            &rows.residual,
+            &self.feed_forward_norm,
+            &rows.normed,
+            &rows.gate_up,
+            &rows.inner,
+        )?;
+        self.down.forward_residual(&rows.inner, &rows.residual)
     }
+}
+
+/// The weights of a matrix `[out, in]`.
+pub(super) fn matrix(shape: (usize, usize), weights: &VarBuilder<'_>) -> Result<Tensor> {
+    weights.get_with_hints(shape, "weight", DEFAULT_KAIMING_NORMAL)
+}
+
+/// A dense matrix.
+pub(super) fn dense(weight: Tensor, math: Math) -> Result<Matrix> {
+    Ok(Matrix::Dense(Linear::new(weight, None)?.with_math(math)))
+}
+
+/// A norm that takes `weight` from here.
+#[expect(clippy::cast_possible_truncation, reason = "the kernel takes an f32")]
+pub(super) fn norm(config: &Config, weights: &VarBuilder<'_>) -> Result<Norm> {
+    Ok(Norm {
+        weight: weights.get_with_hints(config.hidden_size, "weight", Init::Const(1.0))?,
+        epsilon: config.rms_norm_eps as f32,
+    })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
+use ops::linear::Math;
 use serde::Deserialize;
 use tokenizers::Tokenizer;
 
@@ -87,7 +88,7 @@ impl Folder {
         let tensors = map(&files)?;
         self.check_tensors(&tensors)?;
         let weights = VarBuilder::from_backend(Box::new(tensors), dtype, device.clone());
-        Ok(Network::load(&self.config, &weights)?)
+        Ok(Network::load(&self.config, Math::Default, &weights)?)
     }
 
     /// The tokenizer that belongs to the model.
@@ -200,7 +201,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::llama::generate::{Extent, Generator, seeded_prompt};
+    use crate::llama::generate::{Extent, Generator, Options, seeded_prompt};
     use crate::seeded::SeededWeights;
 
     const EXTENT: Extent = Extent {
@@ -254,16 +255,18 @@ mod tests {
 
     fn generated(network: Network) -> Vec<Vec<u32>> {
         let prompt = seeded_prompt(2, 512, EXTENT);
-        let generator = Generator::new(network, EXTENT, prompt).expect("fits");
+        let generator = Generator::new(network, EXTENT, prompt, Options::default()).expect("fits");
         generator
             .prefill()
-            .and_then(|g| generator.decode(g)?.tokens())
+            .and_then(|()| generator.decode())
+            .and_then(|()| generator.tokens())
             .expect("runs")
     }
 
     #[test]
     fn a_written_model_gives_the_same_tokens_whole_or_split() {
-        let expected = generated(Network::load(&Config::tiny(), &seeded()).expect("seeded"));
+        let expected =
+            generated(Network::load(&Config::tiny(), Math::Default, &seeded()).expect("seeded"));
         let folder = folder();
         assert_eq!(generated(load(folder.path()).expect("loads")), expected);
 

@@ -6,11 +6,12 @@ use std::path::Path;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use model::mark::WorkerInfo;
+use ops::linear::Math;
 use sha2::{Digest, Sha256};
 
 use super::config::Config;
 use super::folder::Folder;
-use super::generate::{Generation, Generator, seeded_prompt};
+use super::generate::{Generator, Options, seeded_prompt};
 use super::network::Network;
 use crate::job::Job;
 use crate::seeded::SeededWeights;
@@ -36,8 +37,8 @@ enum WeightsOrigin {
 pub struct LlamaWork {
     generator: Generator,
     origin: WeightsOrigin,
-    /// The last finished generation.
-    last: Option<Generation>,
+    /// Whether an iteration has finished.
+    finished: bool,
     /// Digests of the outputs of all iterations: one, where the engine is deterministic.
     digests: BTreeSet<String>,
 }
@@ -80,12 +81,13 @@ impl LlamaWork {
         job: &Job,
         prompt: Vec<u32>,
     ) -> Result<Self, Error> {
-        let generator = Generator::new(network, job.extent, prompt)?;
-        check_logits(&generator.prefill()?.last_logits()?)?;
+        let generator = Generator::new(network, job.extent, prompt, Options::default())?;
+        generator.prefill()?;
+        check_logits(&generator.last_logits()?)?;
         Ok(Self {
             generator,
             origin,
-            last: None,
+            finished: false,
             digests: BTreeSet::new(),
         })
     }
@@ -95,9 +97,11 @@ impl LlamaWork {
     /// # Errors
     /// The device failed.
     pub fn tokens(&self) -> Result<Vec<Vec<u32>>, Error> {
-        self.last
-            .as_ref()
-            .map_or_else(|| Ok(Vec::new()), |generation| Ok(generation.tokens()?))
+        if self.finished {
+            Ok(self.generator.tokens()?)
+        } else {
+            Ok(Vec::new())
+        }
     }
 }
 
@@ -134,17 +138,17 @@ impl Workload for LlamaWork {
 
         generator.synchronise()?;
         observer.begin(PREFILL)?;
-        let generation = generator.prefill()?;
+        generator.prefill()?;
         generator.synchronise()?;
         observer.end(PREFILL, work(extent.prompt_tokens))?;
 
         observer.begin(DECODE)?;
-        let generation = generator.decode(generation)?;
+        generator.decode()?;
         generator.synchronise()?;
         observer.end(DECODE, work(extent.decode_tokens))?;
 
-        self.digests.insert(digest(&generation.tokens()?));
-        self.last = Some(generation);
+        self.digests.insert(digest(&generator.tokens()?));
+        self.finished = true;
         Ok(())
     }
 
@@ -153,21 +157,21 @@ impl Workload for LlamaWork {
         reason = "digests are far fewer than 2^53"
     )]
     fn outcome(&self) -> Result<Outcome, Error> {
-        let Some(last) = &self.last else {
+        if !self.finished {
             return Ok(Outcome {
                 digest: digest(&[]),
                 quality: BTreeMap::new(),
             });
-        };
+        }
         let quality = [
             ("distinct_outputs", self.digests.len() as f64),
             (
                 "last_token_logprob",
-                mean_greedy_logprob(&last.last_logits()?),
+                mean_greedy_logprob(&self.generator.last_logits()?),
             ),
         ];
         Ok(Outcome {
-            digest: digest(&last.tokens()?),
+            digest: digest(&self.generator.tokens()?),
             quality: quality.map(|(name, value)| (name.to_owned(), value)).into(),
         })
     }
@@ -181,6 +185,7 @@ pub fn seeded(config: &Config, seed: u64, dtype: DType, device: &Device) -> Resu
     let weights = SeededWeights::new(seed, config.parameters());
     let network = Network::load(
         config,
+        Math::Default,
         &VarBuilder::from_backend(Box::new(weights), dtype, device.clone()),
     )?;
     Ok(network)
