@@ -7,27 +7,9 @@
 use candle_core::{D, DType, Result, Tensor};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use serde::Serialize;
 
 use super::network::{Cache, Network};
-
-/// Sequences and their lengths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Extent {
-    /// Sequences processed together.
-    pub batch: usize,
-    /// Prompt length of each sequence.
-    pub prompt_tokens: usize,
-    /// Decode steps after the prefill.
-    pub decode_tokens: usize,
-}
-
-impl Extent {
-    /// Positions that the cache must hold for each sequence.
-    pub const fn positions(&self) -> usize {
-        self.prompt_tokens + self.decode_tokens
-    }
-}
+pub use crate::job::task::Extent;
 
 /// Prompt tokens, uniform over the vocabulary, sequence after sequence.
 ///
@@ -51,6 +33,7 @@ pub struct Generator {
 }
 
 /// What one generation has put out so far, on the device.
+#[derive(Clone)]
 pub struct Generation {
     /// One `[batch]` tensor of token ids for the prefill and each step.
     tokens: Vec<Tensor>,
