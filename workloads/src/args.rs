@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use workloads::llama::generate::Extent;
-
-/// Environment variable that names a Hugging Face folder to take weights from.
-pub(crate) const WEIGHTS_VARIABLE: &str = "JOULEBENCH_WEIGHTS";
+use model::axis::{Axis, AxisValue, Domain};
+use model::point::Point;
 
 const AFTER_HELP: &str = "\
 Without a command the program speaks the worker protocol: it reads what to do from JOULEBENCH_RUN, \
@@ -17,11 +15,16 @@ docs/worker-protocol.md has every line.
 Environment:
   JOULEBENCH_RUN      the run request, as JSON (set by the harness)
   JOULEBENCH_DEVICE   cpu or cuda; otherwise the GPU where there is one, and else the CPU
-  JOULEBENCH_WEIGHTS  folder with config.json and safetensors; otherwise weights are seeded
+  JOULEBENCH_WEIGHTS  folder with config.json and safetensors, or a GGUF file: weights `file`
+  JOULEBENCH_MODELS   folder of the weights `tiny`; otherwise artifacts/models of the repository
 
 Examples:
-  joulebench-worker demo --model llama-tiny --prompt-tokens 16 --decode-tokens 8
-  joulebench-worker describe --model llama-7b --batch 8 --prompt-tokens 2048 --json";
+  joulebench-worker list
+  joulebench-worker list llama-7b --batch 8 --prompt-tokens 2048 --json
+  joulebench-worker demo --model llama-tiny --prompt-tokens 16 --decode-tokens 8";
+
+const POINT_HELP: &str = "\
+Axes are those of a plan, docs/plans.md; `joulebench-worker list MODEL` shows which a model takes.";
 
 /// Runs a model for joulebench and marks what it does.
 #[derive(Debug, Parser)]
@@ -35,24 +38,22 @@ pub(crate) struct Arguments {
 /// What to do by hand.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Print shape, parameters, arithmetic and memory traffic of a model, without running it.
-    Describe(DescribeArguments),
-    /// Run a model once by hand and print its tokens and times as JSON.
+    /// List models with variants, parameters, memory, arithmetic and quality metrics, without
+    /// running them.
+    List(ListArguments),
+    /// Run a model once by hand and print its outputs and times as JSON.
     Demo(DemoArguments),
 }
 
-/// Arguments of `describe`.
+/// Arguments of `list`.
 #[derive(Debug, Args)]
-pub(crate) struct DescribeArguments {
-    /// Model: llama-tiny or llama-7b.
-    #[arg(long, default_value = "llama-tiny")]
-    pub(crate) model: String,
-    /// Number format: f32, f16 or bf16.
-    #[arg(long, default_value = "bf16")]
-    pub(crate) precision: String,
-    /// Sequences and lengths.
+#[command(after_help = POINT_HELP)]
+pub(crate) struct ListArguments {
+    /// One model; otherwise all. Values that a model of the whole list does not take are left out.
+    pub(crate) model: Option<String>,
+    /// At which point.
     #[command(flatten)]
-    pub(crate) extent: ExtentArguments,
+    pub(crate) point: PointArguments,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -60,18 +61,17 @@ pub(crate) struct DescribeArguments {
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_HELP)]
 pub(crate) struct DemoArguments {
-    /// Model: llama-tiny or llama-7b.
+    /// Model, for example llama-tiny.
     #[arg(long, default_value = "llama-tiny")]
     pub(crate) model: String,
-    /// Number format: f32, f16 or bf16 [default: f32 on the CPU, bf16 on a GPU].
-    #[arg(long)]
-    pub(crate) precision: Option<String>,
-    /// Sequences and lengths.
+    /// At which point; precision f32 on the CPU and bf16 on a GPU, and small lengths, where
+    /// nothing is said.
     #[command(flatten)]
-    pub(crate) extent: ExtentArguments,
-    /// Folder with config.json and safetensors; otherwise weights are seeded.
-    #[arg(long, value_name = "DIR")]
+    pub(crate) point: PointArguments,
+    /// Folder with config.json and safetensors, or a GGUF file; otherwise JOULEBENCH_WEIGHTS.
+    #[arg(long, value_name = "PATH")]
     pub(crate) weights: Option<PathBuf>,
     /// Device: cpu or cuda.
     #[arg(long)]
@@ -82,38 +82,89 @@ pub(crate) struct DemoArguments {
     /// Seed of the weights.
     #[arg(long, default_value_t = 1)]
     pub(crate) weights_seed: u64,
-    /// Seed of the prompt.
+    /// Seed of the inputs.
     #[arg(long, default_value_t = 2)]
     pub(crate) input_seed: u64,
 }
 
-/// Sequences and lengths.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct ExtentArguments {
+/// Values of axes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PointArguments {
+    /// Number format: f32, tf32, f16 or bf16.
+    #[arg(long)]
+    pub(crate) precision: Option<String>,
+    /// Block format of the weights: none, q8_0, q4_0 or q4_k.
+    #[arg(long)]
+    pub(crate) quantisation: Option<String>,
     /// Sequences processed together.
-    #[arg(long, default_value_t = 1, value_parser = positive)]
-    pub(crate) batch: usize,
+    #[arg(long, value_parser = positive)]
+    pub(crate) batch: Option<u64>,
     /// Prompt length of each sequence.
-    #[arg(long, default_value_t = 16, value_parser = positive)]
-    pub(crate) prompt_tokens: usize,
-    /// Decode steps after the prefill.
-    #[arg(long, default_value_t = 8, value_parser = positive)]
-    pub(crate) decode_tokens: usize,
+    #[arg(long, value_parser = positive)]
+    pub(crate) prompt_tokens: Option<u64>,
+    /// Decode steps after the prompt.
+    #[arg(long, value_parser = positive)]
+    pub(crate) decode_tokens: Option<u64>,
+    /// Another axis, for example attention=naive or phase=decode; may be repeated.
+    #[arg(long = "axis", value_name = "AXIS=WORD", value_parser = axis)]
+    pub(crate) axes: Vec<(Axis, AxisValue)>,
 }
 
-impl From<ExtentArguments> for Extent {
-    fn from(arguments: ExtentArguments) -> Self {
-        Self {
-            batch: arguments.batch,
-            prompt_tokens: arguments.prompt_tokens,
-            decode_tokens: arguments.decode_tokens,
-        }
+impl PointArguments {
+    /// The values that were given.
+    pub(crate) fn point(&self) -> Point {
+        let text = |axis, word: &Option<String>| word.clone().map(|w| (axis, AxisValue::Text(w)));
+        let count = |axis, count: Option<u64>| count.map(|c| (axis, AxisValue::Integer(c)));
+        [
+            text(Axis::Precision, &self.precision),
+            text(Axis::Quantisation, &self.quantisation),
+            count(Axis::Batch, self.batch),
+            count(Axis::PromptTokens, self.prompt_tokens),
+            count(Axis::DecodeTokens, self.decode_tokens),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.axes.iter().cloned())
+        .collect()
     }
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+fn positive(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("expected a whole number of 1 or more".into()),
         Ok(count) => Ok(count),
+    }
+}
+
+fn axis(text: &str) -> Result<(Axis, AxisValue), String> {
+    let parsed = text
+        .split_once('=')
+        .and_then(|(name, word)| Some((Axis::parse(name)?, word)));
+    match parsed {
+        Some((axis, word)) if matches!(axis.domain(), Domain::Words(_)) => {
+            Ok((axis, AxisValue::Text(word.to_owned())))
+        }
+        _ => Err("expected an axis of words and its value, as attention=naive".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_axis_is_a_name_and_a_word() {
+        let naive = (Axis::Attention, AxisValue::Text("naive".into()));
+        assert_eq!(axis("attention=naive"), Ok(naive));
+        for bad in ["attention", "size=7", "batch=2", "=x"] {
+            assert!(axis(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Where the work is done.
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 
 use crate::Error;
+use crate::job::precision::Precision;
+use crate::job::word::Word;
 
 /// Environment variable that picks the device: `cpu` or `cuda`.
 pub const DEVICE_VARIABLE: &str = "JOULEBENCH_DEVICE";
@@ -41,15 +43,26 @@ pub const fn name(device: &Device) -> &'static str {
 ///
 /// # Errors
 /// The format and what to use instead.
-pub fn check_precision(device: &Device, precision: DType) -> Result<(), Error> {
-    if device.is_cpu() && precision == DType::BF16 {
-        return Err(Error::Request(
-            "axis 'precision' has the value 'bf16', the CPU supports f32 and f16; use one of \
-             these or a CUDA build of the worker"
-                .into(),
-        ));
+pub fn check_precision(device: &Device, precision: Precision) -> Result<(), Error> {
+    let lacks = matches!(precision, Precision::Bf16 | Precision::Tf32);
+    if device.is_cpu() && lacks {
+        return Err(Error::Request(format!(
+            "axis 'precision' has the value '{}', the CPU supports f32 and f16; use one of these \
+             or a CUDA build of the worker",
+            precision.word()
+        )));
     }
     Ok(())
+}
+
+/// Lets candle's own products of single precision use TF32 where the job says so, and not
+/// otherwise; our operations are told for each product.
+pub fn set_math(precision: Precision) {
+    let tf32 = precision == Precision::Tf32;
+    #[cfg(feature = "cuda")]
+    candle_core::cuda::set_gemm_reduced_precision_f32(tf32);
+    #[cfg(not(feature = "cuda"))]
+    let _ = tf32;
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -115,6 +128,23 @@ mod tests {
         assert!(choose(Some("cpu")).expect("the CPU exists").is_cpu());
         let message = choose(Some("tpu")).expect_err("no such device").to_string();
         assert_eq!(message, "JOULEBENCH_DEVICE is 'tpu', expected cpu or cuda");
+    }
+
+    #[test]
+    fn formats_that_the_cpu_lacks_are_refused() {
+        for precision in Precision::ALL {
+            let checked = check_precision(&Device::Cpu, *precision);
+            match precision {
+                Precision::F32 | Precision::F16 => checked.expect("the CPU has it"),
+                Precision::Bf16 | Precision::Tf32 => {
+                    let message = checked.expect_err("the CPU lacks it").to_string();
+                    assert!(
+                        message.contains("the CPU supports f32 and f16"),
+                        "{message}"
+                    );
+                }
+            }
+        }
     }
 
     #[cfg(not(feature = "cuda"))]

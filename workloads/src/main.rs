@@ -9,24 +9,24 @@
 mod args;
 
 use std::io::{self, BufReader, IsTerminal};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use model::mark::{REQUEST_VARIABLE, RunRequest};
-use workloads::describe::Description;
-use workloads::job::{self, Job};
-use workloads::llama::work::LlamaWork;
+use workloads::describe::{self, Table};
+use workloads::job::Job;
+use workloads::registry::Registry;
+use workloads::weights::Places;
 use workloads::worker::{self, Marks};
 use workloads::{Error, clock, demo, device};
 
-use args::{Arguments, DemoArguments, DescribeArguments, Verb, WEIGHTS_VARIABLE};
+use args::{Arguments, DemoArguments, ListArguments, Verb};
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
         None => protocol(),
-        Some(Verb::Describe(arguments)) => describe(&arguments),
+        Some(Verb::List(arguments)) => list(&arguments),
         Some(Verb::Demo(arguments)) => demonstrate(&arguments),
     };
     match result {
@@ -64,12 +64,12 @@ fn work(request: &str, marks: &mut Marks<io::Stdout>) -> Result<(), Error> {
     let request: RunRequest = serde_json::from_str(request).map_err(|error| {
         Error::Request(format!("{REQUEST_VARIABLE} is no run request: {error}"))
     })?;
-    let job = Job::from_request(&request)?;
+    let (registry, places) = (Registry::own(), Places::from_environment());
+    let job = Job::from_request(&request, &registry, &places)?;
     let device = device::choose(wanted_device().as_deref())?;
-    let folder = std::env::var_os(WEIGHTS_VARIABLE).map(PathBuf::from);
-    let mut workload = LlamaWork::load(&job, folder.as_deref(), &device)?;
+    let mut workload = registry.load(&job, &places, &device)?;
     let commands = worker::listen(BufReader::new(io::stdin()));
-    worker::serve(&mut workload, job.warmup_s, &commands, marks)
+    worker::serve(workload.as_mut(), job.warmup_s, &commands, marks)
 }
 
 fn wanted_device() -> Option<String> {
@@ -78,35 +78,42 @@ fn wanted_device() -> Option<String> {
         .filter(|word| !word.is_empty())
 }
 
-fn describe(arguments: &DescribeArguments) -> Result<ExitCode> {
-    let extent = arguments.extent.into();
-    let description = Description::of(&arguments.model, &arguments.precision, extent)?;
+fn list(arguments: &ListArguments) -> Result<ExitCode> {
+    let catalogue = describe::catalogue(
+        &Registry::own(),
+        &Places::from_environment(),
+        arguments.model.as_deref(),
+        &arguments.point.point(),
+    )?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&description)?);
+        println!("{}", serde_json::to_string_pretty(&catalogue)?);
     } else {
-        print!("{description}");
+        print!("{}", Table(&catalogue));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn demonstrate(arguments: &DemoArguments) -> Result<ExitCode> {
     let device = device::choose(arguments.device.clone().or_else(wanted_device).as_deref())?;
-    let folder = arguments
-        .weights
-        .clone()
-        .or_else(|| std::env::var_os(WEIGHTS_VARIABLE).map(PathBuf::from));
-    let default_precision = if device.is_cpu() { "f32" } else { "bf16" };
+    let registry = Registry::own();
+    let mut places = Places::from_environment();
+    places.file = arguments.weights.clone().or(places.file);
+    let summary = registry.summary(&arguments.model)?;
+    let point = demo::point(
+        &arguments.model,
+        &summary,
+        &device,
+        &arguments.point.point(),
+    );
     let job = Job {
-        model: arguments.model.clone(),
-        precision: job::precision(arguments.precision.as_deref().unwrap_or(default_precision))?,
-        extent: arguments.extent.into(),
         weights_seed: arguments.weights_seed,
         input_seed: arguments.input_seed,
-        warmup_s: 0.0,
+        ..Job::from_point(&point, &registry, &places)?
     };
     let shown = demo::run(
         &job,
-        folder.as_deref(),
+        &registry,
+        &places,
         &device,
         arguments.iterations,
         clock::monotonic,

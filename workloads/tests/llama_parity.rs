@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use candle_core::{DType, Device, Tensor, safetensors};
 use candle_nn::VarBuilder;
 use ops::linear::Math;
-use workloads::llama::folder::Folder;
+use workloads::checkpoint::{Folder, Spelling};
+use workloads::llama::config::Config;
 use workloads::llama::generate::{Extent, Generator, Options};
 use workloads::llama::network::Network;
 
@@ -33,9 +34,15 @@ fn check(name: &str) {
         prompt_tokens,
         decode_tokens: tokens[0].len() - 1,
     };
-    let network = Folder::open(&path)
-        .and_then(|folder| folder.load(DType::F32, &cpu))
-        .expect("a folder in the layout of Hugging Face");
+    let folder = Folder::new(&path);
+    let config = folder
+        .config(Config::from_hugging_face)
+        .expect("a configuration in the words of Hugging Face");
+    let network = folder
+        .weights(&config.tensors(), Spelling::EXACT, DType::F32, &cpu)
+        .map(|weights| Network::dense(&config, Math::Default, &weights))
+        .expect("a folder in the layout of Hugging Face")
+        .expect("complete");
     let prompt: Vec<u32> = prompt
         .to_dtype(DType::U32)
         .and_then(|prompt| prompt.flatten_all()?.to_vec1())
@@ -83,9 +90,11 @@ fn the_comparison_notices_a_changed_weight() {
     let name = "model.layers.1.mlp.down_proj.weight";
     let changed = (&tensors[name].to_dtype(DType::F32).expect("floats") * 1.01).expect("scales");
     tensors.insert(name.to_owned(), changed);
-    let config = Folder::open(&path).expect("a folder").config().clone();
+    let config = Folder::new(&path)
+        .config(Config::from_hugging_face)
+        .expect("a configuration");
     let weights = VarBuilder::from_tensors(tensors, DType::F32, &cpu);
-    let network = Network::load(&config, Math::Default, &weights).expect("complete");
+    let network = Network::dense(&config, Math::Default, &weights).expect("complete");
     let expected = safetensors::load(path.join("expected.safetensors"), &cpu).expect("a fixture");
     let prompt: Vec<u32> = expected["input.ids"]
         .to_dtype(DType::U32)

@@ -33,6 +33,18 @@ pub enum Axis {
     Steps,
     /// Sampler of a diffusion model.
     Scheduler,
+    /// Which composition of the model runs; absent, our own fast one.
+    Implementation,
+    /// How attention is computed; absent, in one kernel where the model has one.
+    Attention,
+    /// Whether steps are replayed as a CUDA graph; absent, they are where the model can.
+    Graph,
+    /// How the next token is picked; absent, the most likely one.
+    Sampling,
+    /// What an encoder of text computes from its last states; absent, scores of classes.
+    Head,
+    /// Where the weights come from; absent, the seed, or the folder that the worker was given.
+    Weights,
     /// Locked streaming-multiprocessor clock; needs a device that can be controlled.
     SmClockMhz,
     /// Board power limit; needs a device that can be controlled.
@@ -52,7 +64,7 @@ pub enum Domain {
 
 impl Axis {
     /// Every axis, in the order in which tables show them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Engine,
         Self::Model,
         Self::Precision,
@@ -64,6 +76,12 @@ impl Axis {
         Self::ResolutionPx,
         Self::Steps,
         Self::Scheduler,
+        Self::Implementation,
+        Self::Attention,
+        Self::Graph,
+        Self::Sampling,
+        Self::Head,
+        Self::Weights,
         Self::SmClockMhz,
         Self::PowerCapW,
     ];
@@ -82,6 +100,12 @@ impl Axis {
             Self::ResolutionPx => "resolution_px",
             Self::Steps => "steps",
             Self::Scheduler => "scheduler",
+            Self::Implementation => "implementation",
+            Self::Attention => "attention",
+            Self::Graph => "graph",
+            Self::Sampling => "sampling",
+            Self::Head => "head",
+            Self::Weights => "weights",
             Self::SmClockMhz => "sm_clock_mhz",
             Self::PowerCapW => "power_cap_w",
         }
@@ -103,6 +127,20 @@ impl Axis {
             Self::ResolutionPx => "edge of a square image",
             Self::Steps => "denoising steps",
             Self::Scheduler => "sampler of a diffusion model",
+            Self::Implementation => "composition of the model that runs; absent, the fast one",
+            Self::Attention => {
+                "how attention is computed; absent, in one kernel where the model has one"
+            }
+            Self::Graph => {
+                "whether steps are replayed as a CUDA graph; absent, they are where the model can"
+            }
+            Self::Sampling => "how the next token is picked; absent, the most likely one",
+            Self::Head => {
+                "what an encoder of text computes from its last states; absent, scores of classes"
+            }
+            Self::Weights => {
+                "where the weights come from; absent, the seed or the folder that the worker was given"
+            }
             Self::SmClockMhz => "locked streaming-multiprocessor clock",
             Self::PowerCapW => "board power limit",
         }
@@ -128,6 +166,12 @@ impl Axis {
             Self::Quantisation => Domain::Words(workload::QUANTISATIONS),
             Self::Scheduler => Domain::Words(workload::SCHEDULERS),
             Self::Phase => Domain::Words(workload::PHASES),
+            Self::Implementation => Domain::Words(workload::IMPLEMENTATIONS),
+            Self::Attention => Domain::Words(workload::ATTENTIONS),
+            Self::Graph => Domain::Words(workload::GRAPHS),
+            Self::Sampling => Domain::Words(workload::SAMPLINGS),
+            Self::Head => Domain::Words(workload::HEADS),
+            Self::Weights => Domain::Words(workload::WEIGHTS),
             Self::Batch => Domain::Integers(1, 65_536),
             Self::PromptTokens | Self::DecodeTokens => Domain::Integers(1, 1_048_576),
             Self::ResolutionPx => Domain::Integers(8, 16_384),

@@ -5,6 +5,7 @@
 //! [`format`] (how it lies on disk).
 
 pub mod axis;
+pub mod catalogue;
 pub mod cost;
 pub mod format;
 pub mod machine;

@@ -55,3 +55,22 @@ pub const SCHEDULERS: &[&str] = &["ddim", "euler", "euler_ancestral", "dpmpp_2m"
 
 /// Phases of an iteration that can be repeated alone.
 pub const PHASES: &[&str] = &["prefill", "decode"];
+
+/// Compositions of a model: ours of fused operations, or the stock one that it is held against.
+pub const IMPLEMENTATIONS: &[&str] = &["fast", "reference"];
+
+/// Ways to compute attention: in one kernel, or as product, softmax and product.
+pub const ATTENTIONS: &[&str] = &["fused", "naive"];
+
+/// Whether the kernels of a step are recorded once and replayed as a CUDA graph.
+pub const GRAPHS: &[&str] = &["on", "off"];
+
+/// Ways to pick the next token.
+pub const SAMPLINGS: &[&str] = &["greedy", "seeded"];
+
+/// What an encoder of text computes from its last states.
+pub const HEADS: &[&str] = &["classification", "masked_lm"];
+
+/// Where weights come from: random numbers from the plan's seed, this project's training, the
+/// user's files.
+pub const WEIGHTS: &[&str] = &["seeded", "tiny", "file"];

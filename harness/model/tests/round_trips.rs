@@ -85,6 +85,7 @@ fn worker() -> impl Strategy<Value = WorkerInfo> {
             name,
             engine,
             device,
+            weights_id: Some(format!("seed:{weights}")),
             weights,
             output_phase,
             unit,

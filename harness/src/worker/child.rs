@@ -140,6 +140,7 @@ impl ChildWorker {
                 engine: COMMAND_PHASE.to_owned(),
                 device: "unknown".to_owned(),
                 weights: "none".to_owned(),
+                weights_id: None,
                 output_phase: COMMAND_PHASE.to_owned(),
                 unit: "run".to_owned(),
             },

@@ -5,11 +5,11 @@ use candle_nn::init::DEFAULT_KAIMING_NORMAL;
 use candle_nn::{Init, VarBuilder};
 use ops::Start;
 use ops::attention::{self, DecodeScratch};
+use ops::gemv::{Projection, RmsNorm, Scratch};
 use ops::linear::{Linear, Math};
 use ops::rope::{Tables, split_rotate_store};
 
 use super::config::Config;
-use super::matrix::{Matrix, Norm};
 use super::scratch::Rows;
 
 /// Keys and values of one layer, `[batch, kv heads, capacity, head]`.
@@ -59,25 +59,47 @@ pub struct Attention {
     pub kind: attention::Kind,
 }
 
-/// One decoder block.
+/// Root-mean-square norm of a row.
 #[derive(Clone, Debug)]
+pub struct Norm {
+    /// Factor of each column.
+    pub weight: Tensor,
+    /// Added to the mean square before the root.
+    pub epsilon: f32,
+}
+
+impl Norm {
+    /// As the operations want it.
+    pub const fn as_operand(&self) -> RmsNorm<'_> {
+        RmsNorm {
+            weight: &self.weight,
+            epsilon: self.epsilon,
+        }
+    }
+}
+
+/// One decoder block; its matrices may be dense or quantised.
 pub struct Block {
-    attention_norm: Norm,
+    /// Before attention.
+    pub attention_norm: Norm,
     /// Queries, keys and values below one another.
-    qkv: Matrix,
-    output: Matrix,
-    feed_forward_norm: Norm,
+    pub qkv: Box<dyn Projection>,
+    /// What attention found, back into the stream.
+    pub output: Box<dyn Projection>,
+    /// Before the feed-forward network.
+    pub feed_forward_norm: Norm,
     /// Gates and what they let through, below one another.
-    gate_up: Matrix,
-    down: Matrix,
+    pub gate_up: Box<dyn Projection>,
+    /// Back into the stream.
+    pub down: Box<dyn Projection>,
 }
 
 impl Block {
-    /// Takes the weights from below `model.layers.N`.
+    /// Takes dense weights from below `model.layers.N`.
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
-    pub fn load(config: &Config, math: Math, weights: &VarBuilder<'_>) -> Result<Self> {
+    pub fn dense(config: &Config, math: Math, weights: &VarBuilder<'_>) -> Result<Self> {
         let (hidden, kv, inner) = (
             config.hidden_size,
             config.kv_size(),
@@ -85,7 +107,7 @@ impl Block {
         );
         let attention = weights.pp("self_attn");
         let mlp = weights.pp("mlp");
-        let stacked = |parts: &[(&VarBuilder<'_>, &str, usize)]| -> Result<Matrix> {
+        let stacked = |parts: &[(&VarBuilder<'_>, &str, usize)]| -> Result<_> {
             let parts = parts
                 .iter()
                 .map(|(room, name, rows)| matrix((*rows, hidden), &room.pp(name)))
@@ -114,17 +136,15 @@ impl Block {
     pub fn forward(
         &self,
         rows: &Rows,
+        room: &Scratch,
         span: Span<'_>,
         attention: &Attention,
         cache: &LayerCache,
     ) -> Result<()> {
         let LayerCache { keys, values } = cache;
-        self.qkv.normed(
-            &rows.residual,
-            &self.attention_norm,
-            &rows.normed,
-            &rows.qkv,
-        )?;
+        let norm = self.attention_norm.as_operand();
+        self.qkv
+            .forward_normed(&rows.residual, norm, room, &rows.qkv)?;
         let start = match span {
             Span::Prompt => Start::At(0),
             Span::Step { position, .. } => Start::Device(position),
@@ -133,23 +153,22 @@ impl Block {
         split_rotate_store(&rows.qkv, tables, start, &rows.query, keys, values)?;
         let (query, out, scale) = (&rows.query, &rows.attended, attention.scale);
         match span {
-            Span::Prompt => attention
-                .kind
-                .prefill(query, keys, values, 0, true, scale, out)?,
-            Span::Step { scratch, .. } => attention
-                .kind
-                .decode(query, keys, values, start, scale, scratch, out)?,
+            Span::Prompt => {
+                let attend = attention.kind.prefill();
+                attend(query, keys, values, 0, true, scale, out)?;
+            }
+            Span::Step { scratch, .. } => {
+                let attend = attention.kind.decode();
+                attend(query, keys, values, start, scale, scratch, out)?;
+            }
         }
         self.output
-            .forward_residual(&rows.attended, &rows.residual)?;
-        self.gate_up.gated(
-            &rows.residual,
-            &self.feed_forward_norm,
-            &rows.normed,
-            &rows.gate_up,
-            &rows.inner,
-        )?;
-        self.down.forward_residual(&rows.inner, &rows.residual)
+            .forward_residual(&rows.attended, room, &rows.residual)?;
+        let norm = self.feed_forward_norm.as_operand();
+        self.gate_up
+            .gated_normed(&rows.residual, norm, room, &rows.inner)?;
+        self.down
+            .forward_residual(&rows.inner, room, &rows.residual)
     }
 }
 
@@ -159,15 +178,21 @@ pub(super) fn matrix(shape: (usize, usize), weights: &VarBuilder<'_>) -> Result<
 }
 
 /// A dense matrix.
-pub(super) fn dense(weight: Tensor, math: Math) -> Result<Matrix> {
-    Ok(Matrix::Dense(Linear::new(weight, None)?.with_math(math)))
+pub(super) fn dense(weight: Tensor, math: Math) -> Result<Box<dyn Projection>> {
+    Ok(Box::new(Linear::new(weight, None)?.with_math(math)))
 }
 
 /// A norm that takes `weight` from here.
-#[expect(clippy::cast_possible_truncation, reason = "the kernel takes an f32")]
 pub(super) fn norm(config: &Config, weights: &VarBuilder<'_>) -> Result<Norm> {
-    Ok(Norm {
-        weight: weights.get_with_hints(config.hidden_size, "weight", Init::Const(1.0))?,
+    let weight = weights.get_with_hints(config.hidden_size, "weight", Init::Const(1.0))?;
+    Ok(norm_of(config, weight))
+}
+
+/// A norm with these factors.
+#[expect(clippy::cast_possible_truncation, reason = "the kernel takes an f32")]
+pub(super) const fn norm_of(config: &Config, weight: Tensor) -> Norm {
+    Norm {
+        weight,
         epsilon: config.rms_norm_eps as f32,
-    })
+    }
 }

@@ -9,32 +9,15 @@ use std::rc::Rc;
 use candle_core::{DType, Result, Tensor};
 use ops::argmax::argmax;
 use ops::attention::{self, DecodeScratch};
+use ops::gemv::Scratch;
 use ops::graph::Graph;
 use ops::sequence::append;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use serde::Serialize;
 
 use super::network::{Cache, Network};
 use super::scratch::{Rows, sequences_at_once};
-
-/// Sequences and their lengths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Extent {
-    /// Sequences processed together.
-    pub batch: usize,
-    /// Prompt length of each sequence.
-    pub prompt_tokens: usize,
-    /// Decode steps after the prefill.
-    pub decode_tokens: usize,
-}
-
-impl Extent {
-    /// Positions that the cache must hold for each sequence.
-    pub const fn positions(&self) -> usize {
-        self.prompt_tokens + self.decode_tokens
-    }
-}
+pub use crate::job::task::Extent;
 
 /// Prompt tokens, uniform over the vocabulary, sequence after sequence.
 ///
@@ -75,8 +58,9 @@ pub struct Generator {
     prompt: Tensor,
     /// Room of a prefill of some sequences.
     prefill_rows: Rows,
-    /// The step, recorded; absent where it is launched operation by operation.
-    graph: Option<Graph>,
+    /// Room of its projections.
+    prefill_room: Scratch,
+    step: Graph,
 }
 
 /// A network and what its steps read and write: all of it lies on the device, so that a step needs
@@ -85,6 +69,7 @@ struct Stepper {
     network: Network,
     cache: Cache,
     rows: Rows,
+    room: Scratch,
     scratch: DecodeScratch,
     /// The token of each sequence that is read next, `u32 [batch]`.
     tokens: Tensor,
@@ -105,6 +90,7 @@ impl Stepper {
         Ok(Self {
             cache: network.cache(batch, capacity, kind)?,
             rows: Rows::new(config, batch, 1, dtype, device)?,
+            room: network.room(batch)?,
             scratch: DecodeScratch::new(batch, heads, head, capacity, device)?,
             tokens: Tensor::zeros(batch, DType::U32, device)?,
             position: Tensor::zeros(1, DType::U32, device)?,
@@ -116,10 +102,8 @@ impl Stepper {
 
     /// Picks the tokens that follow the residual streams in `rows`, which come from `position`.
     fn pick(&self) -> Result<()> {
-        let Rows {
-            residual, normed, ..
-        } = &self.rows;
-        self.network.logits(residual, normed, &self.logits)?;
+        self.network
+            .logits(&self.rows.residual, &self.room, &self.logits)?;
         argmax(&self.logits, &self.tokens)?;
         append(&self.tokens, &self.position, &self.sequences)
     }
@@ -131,10 +115,12 @@ impl Stepper {
             position,
             cache,
             rows,
+            room,
             scratch,
             ..
         } = self;
-        self.network.step(tokens, position, cache, rows, scratch)?;
+        self.network
+            .step(tokens, position, cache, rows, room, scratch)?;
         self.pick()
     }
 
@@ -165,20 +151,25 @@ impl Generator {
         } = extent;
         let (dtype, device) = (network.dtype(), network.device().clone());
         let at_once = sequences_at_once(batch, prompt_tokens);
-        let generator = Self {
-            prompt: Tensor::from_vec(prompt, (batch, prompt_tokens), &device)?,
-            prefill_rows: Rows::new(network.config(), at_once, prompt_tokens, dtype, &device)?,
-            stepper: Rc::new(Stepper::new(network, extent, options.attention)?),
-            extent,
-            graph: None,
+        let prompt = Tensor::from_vec(prompt, (batch, prompt_tokens), &device)?;
+        let prefill_rows = Rows::new(network.config(), at_once, prompt_tokens, dtype, &device)?;
+        let prefill_room = network.room(at_once * prompt_tokens)?;
+        let stepper = Rc::new(Stepper::new(network, extent, options.attention)?);
+        let recorded = Rc::clone(&stepper);
+        let step = move || recorded.step();
+        let step = if options.graph {
+            // Recording takes a step at position 0; every prefill begins anew.
+            Graph::capture(&device, step)?
+        } else {
+            Graph::unrecorded(step)
         };
-        if !options.graph {
-            return Ok(generator);
-        }
-        let stepper = Rc::clone(&generator.stepper);
         Ok(Self {
-            graph: Some(Graph::capture(&device, move || stepper.step())?),
-            ..generator
+            stepper,
+            extent,
+            prompt,
+            prefill_rows,
+            prefill_room,
+            step,
         })
     }
 
@@ -212,7 +203,7 @@ impl Generator {
             let prompts = self.prompt.narrow(0, first, rows.batch)?;
             stepper
                 .network
-                .read(&prompts, first, &stepper.cache, &rows)?;
+                .read(&prompts, first, &stepper.cache, &rows, &self.prefill_room)?;
             let last = rows
                 .residual
                 .reshape((rows.batch, prompt_tokens, ()))?
@@ -231,10 +222,7 @@ impl Generator {
     /// The device failed.
     pub fn decode(&self) -> Result<()> {
         for _ in 0..self.extent.decode_tokens {
-            match &self.graph {
-                Some(graph) => graph.replay()?,
-                None => self.stepper.step()?,
-            }
+            self.step.replay()?;
         }
         Ok(())
     }
@@ -308,7 +296,7 @@ mod tests {
         let config = Config::tiny();
         let seeded = SeededWeights::new(weights_seed, config.parameters());
         let weights = VarBuilder::from_backend(Box::new(seeded), DType::F32, Device::Cpu);
-        let network = Network::load(&config, Math::Default, &weights)
+        let network = Network::dense(&config, Math::Default, &weights)
             .expect("seeded weights have every tensor");
         Generator::new(network, extent, prompt, Options::default()).expect("fits")
     }
@@ -383,7 +371,7 @@ mod tests {
             };
             let seeded = SeededWeights::new(1, config.parameters());
             let weights = VarBuilder::from_backend(Box::new(seeded), DType::F32, Device::Cpu);
-            let network = Network::load(&config, Math::Default, &weights).expect("seeded");
+            let network = Network::dense(&config, Math::Default, &weights).expect("seeded");
             let options = Options { attention, graph };
             let generator = Generator::new(network, EXTENT, prompt.clone(), options).expect("fits");
             let first = generator

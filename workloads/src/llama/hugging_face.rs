@@ -32,7 +32,7 @@ impl Config {
         Ok(config)
     }
 
-    fn check_divisibility(&self, head_dim: Option<usize>) -> Result<(), String> {
+    pub(super) fn check_divisibility(&self, head_dim: Option<usize>) -> Result<(), String> {
         for (field, value) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),

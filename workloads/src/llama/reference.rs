@@ -55,6 +55,16 @@ impl Reference {
         })
     }
 
+    /// Where it computes.
+    pub const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Sequences and their lengths.
+    pub const fn extent(&self) -> Extent {
+        self.extent
+    }
+
     /// Reads the prompts and picks the first tokens.
     ///
     /// # Errors
@@ -175,7 +185,7 @@ mod tests {
                 VarBuilder::from_backend(Box::new(seeded), DType::F32, Device::Cpu)
             };
             let prompt = seeded_prompt(8, config.vocab_size, extent);
-            let network = Network::load(&config, Math::Default, &weights()).expect("seeded");
+            let network = Network::dense(&config, Math::Default, &weights()).expect("seeded");
             let fast =
                 Generator::new(network, extent, prompt.clone(), Options::default()).expect("fits");
             fast.prefill().and_then(|()| fast.decode()).expect("runs");

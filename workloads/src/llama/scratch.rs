@@ -18,17 +18,13 @@ pub struct Rows {
     pub length: usize,
     /// The residual stream, `[batch · length, hidden]`.
     pub residual: Tensor,
-    /// Its norm, `[batch · length, hidden]`.
-    pub normed: Tensor,
     /// Queries, keys, values, `[batch · length, hidden + 2 · kv]`.
     pub qkv: Tensor,
     /// Rotated queries, `[batch, heads, length, head]`.
     pub query: Tensor,
     /// What attention found, `[batch · length, hidden]`.
     pub attended: Tensor,
-    /// Gates and what they let through, `[batch · length, 2 · inner]`.
-    pub gate_up: Tensor,
-    /// Their product, `[batch · length, inner]`.
+    /// What the gates let through, `[batch · length, inner]`.
     pub inner: Tensor,
 }
 
@@ -50,11 +46,9 @@ impl Rows {
             batch,
             length,
             residual: matrix(config.hidden_size)?,
-            normed: matrix(config.hidden_size)?,
             qkv: matrix(config.hidden_size + 2 * config.kv_size())?,
             query: Tensor::zeros((batch, heads, length, head), dtype, device)?,
             attended: matrix(config.hidden_size)?,
-            gate_up: matrix(2 * config.intermediate_size)?,
             inner: matrix(config.intermediate_size)?,
         })
     }
@@ -70,18 +64,16 @@ impl Rows {
             batch: sequences,
             length: self.length,
             residual: part(&self.residual)?,
-            normed: part(&self.normed)?,
             qkv: part(&self.qkv)?,
             query: self.query.narrow(0, 0, sequences)?,
             attended: part(&self.attended)?,
-            gate_up: part(&self.gate_up)?,
             inner: part(&self.inner)?,
         })
     }
 
     /// Values of one place.
     pub const fn values_per_place(config: &Config) -> usize {
-        5 * config.hidden_size + 2 * config.kv_size() + 3 * config.intermediate_size
+        4 * config.hidden_size + 2 * config.kv_size() + config.intermediate_size
     }
 }
 
@@ -105,14 +97,12 @@ mod tests {
             batch: _,
             length: _,
             residual,
-            normed,
             qkv,
             query,
             attended,
-            gate_up,
             inner,
         } = &rows;
-        let values: usize = [residual, normed, qkv, query, attended, gate_up, inner]
+        let values: usize = [residual, qkv, query, attended, inner]
             .into_iter()
             .map(Tensor::elem_count)
             .sum();
