@@ -1,0 +1,1 @@
+//! Times operations against the floor of the hardware.

@@ -1,0 +1,1 @@
+//! Holds operations against their plain versions.

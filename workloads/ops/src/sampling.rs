@@ -1,0 +1,1 @@
+//! A random token, chosen where the logits are, from a seed.
