@@ -7,6 +7,7 @@
 )]
 
 mod args;
+mod kernels;
 
 use std::io::{self, BufReader, IsTerminal};
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         None => protocol(),
         Some(Verb::Describe(arguments)) => describe(&arguments),
         Some(Verb::Demo(arguments)) => demonstrate(&arguments),
+        Some(Verb::Kernels(arguments)) => kernels::kernels(&arguments, wanted_device()),
     };
     match result {
         Ok(code) => code,

@@ -14,7 +14,10 @@
 //   of them several tiles. Also for one row the tensor cores are the cheap way: about 100
 //   instructions for 16 keys, a third of what multiply-adds and shuffles would take.
 // - The copy of keys that earlier steps have left begins before the kernel in front of this one
-//   has ended (programmatic dependent launch); queries and the newest key wait for it.
+//   has ended (programmatic dependent launch); queries and the newest key wait for it. Only what
+//   an earlier step wrote is read early. A kernel that lets the next one begin before it has
+//   itself waited (skinny products do) is no barrier, but the one in front of attention, which
+//   stores keys and values, waits first: when it lets this one begin, all before it is complete.
 //
 // Precision: as in attention_prefill.cu.
 //
@@ -29,18 +32,18 @@ constexpr int decode_warps = 4;
 constexpr int decode_rows = 16;
 constexpr int unit_keys = 16;
 
+// No pointer is __restrict__: the compiler might move a read in front of wait_for_previous().
 template <typename T, int Dim>
 __device__ __forceinline__ void decode(
-    const T* __restrict__ query, const T* __restrict__ keys, const T* __restrict__ values,
-    T* __restrict__ out, const uint32_t* __restrict__ positions, int position_stride, int position,
-    int capacity, float* __restrict__ partials, uint32_t* __restrict__ counters, int kv_heads,
-    int sharing, float scale_log2, long long key_batch, long long key_head, long long key_row) {
+    const T* query, const T* keys, const T* values, T* out, const uint32_t* position_tensor,
+    int position, int capacity, float* partials, uint32_t* counters, int kv_heads, int sharing,
+    float scale_log2, long long key_batch, long long key_head, long long key_row) {
     using Rows = Tile<Dim>;
     constexpr int stages = Dim <= 64 ? 4 : 3;
     constexpr int tile_bytes = unit_keys * Rows::row_bytes;
     constexpr int steps_of_dim = Dim / 16;
     constexpr float infinity = __builtin_huge_valf();
-    extern __shared__ __align__(1024) unsigned char shared[];
+    unsigned char* shared = ptx::dynamic_shared();
 
     // ---- which rows of which head, and which of its keys ----
     int split = static_cast<int>(blockIdx.x);
@@ -50,9 +53,7 @@ __device__ __forceinline__ void decode(
     int first_row = static_cast<int>(blockIdx.y) * decode_rows;
     int rows = min(decode_rows, sharing - first_row);
 
-    if (positions != nullptr) {
-        position = static_cast<int>(min(positions[sequence * position_stride], 0x7ffffffeu));
-    }
+    if (position_tensor != nullptr) position = static_cast<int>(min(*position_tensor, 0x7ffffffeu));
     int visible = min(position + 1, capacity);
     Share share = share_of(split, splits, visible);
     if (split >= share.active) return;
@@ -135,7 +136,7 @@ __device__ __forceinline__ void decode(
     int stage = 0;
     for (int unit = first_unit; unit < share.end; unit += decode_warps) {
         ptx::copy_async_wait<stages - 1>();
-        __syncwarp();
+        ptx::warp_barrier();
         const unsigned char* key_tile = ring + stage * 2 * tile_bytes;
         const unsigned char* value_tile = key_tile + tile_bytes;
 
@@ -205,7 +206,7 @@ __device__ __forceinline__ void decode(
         }
 
         // ---- every lane has read this stage: fill it again ----
-        __syncwarp();
+        ptx::warp_barrier();
         int next = unit + stages * decode_warps;
         if (next < share.end) copy_unit(next, stage);
         ptx::copy_async_commit();
@@ -243,11 +244,11 @@ __device__ __forceinline__ void decode(
 #define ATTENTION_DECODE(NAME, TYPE, DIM)                                                        \
     extern "C" __global__ void __launch_bounds__(128, 2) attention_decode_##NAME##_##DIM(        \
         const TYPE* query, const TYPE* keys, const TYPE* values, TYPE* out,                      \
-        const uint32_t* positions, int position_stride, int position, int capacity,              \
-        float* partials, uint32_t* counters, int kv_heads, int sharing, float scale_log2,        \
-        long long key_batch, long long key_head, long long key_row) {                            \
-        attention::decode<TYPE, DIM>(query, keys, values, out, positions, position_stride,       \
-                                     position, capacity, partials, counters, kv_heads, sharing,  \
+        const uint32_t* position_tensor, int position, int capacity, float* partials,            \
+        uint32_t* counters, int kv_heads, int sharing, float scale_log2, long long key_batch,    \
+        long long key_head, long long key_row) {                                                 \
+        attention::decode<TYPE, DIM>(query, keys, values, out, position_tensor, position,        \
+                                     capacity, partials, counters, kv_heads, sharing,            \
                                      scale_log2, key_batch, key_head, key_row);                  \
     }
 

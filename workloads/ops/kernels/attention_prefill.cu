@@ -32,11 +32,10 @@ constexpr int prefill_keys = 64;
 
 template <typename T, int Dim, int MTiles>
 __device__ __forceinline__ void prefill(
-    const T* __restrict__ query, const T* __restrict__ keys, const T* __restrict__ values,
-    T* __restrict__ out, const uint32_t* __restrict__ lengths, int heads, int sequences_heads,
-    int sharing, int query_len, int key_len, int start, int causal, float scale_log2,
-    long long query_batch, long long query_head, long long query_row, long long key_batch,
-    long long key_head, long long key_row, int heads_at_once) {
+    const T* query, const T* keys, const T* values, T* out, const uint32_t* lengths, int heads,
+    int sequences_heads, int sharing, int query_len, int key_len, int start, int causal,
+    float scale_log2, long long query_batch, long long query_head, long long query_row,
+    long long key_batch, long long key_head, long long key_row, int heads_at_once) {
     using Rows = Tile<Dim>;
     constexpr int warp_rows = 16 * MTiles;
     constexpr int block_rows = 4 * warp_rows;
@@ -57,6 +56,9 @@ __device__ __forceinline__ void prefill(
     int head = sequence_head - sequence * heads;
     int first_row = row_block * block_rows;
 
+    ptx::wait_for_previous();
+    ptx::let_next_begin();
+
     int visible = key_len;
     if (lengths != nullptr) visible = min(visible, static_cast<int>(lengths[sequence]));
     int last_row = min(first_row + block_rows, query_len) - 1;
@@ -67,11 +69,8 @@ __device__ __forceinline__ void prefill(
     keys += sequence * key_batch + (head / sharing) * key_head;
     values += sequence * key_batch + (head / sharing) * key_head;
 
-    ptx::wait_for_previous();
-    ptx::let_next_begin();
-
     // ---- shared memory: queries, then two stages of keys and values ----
-    extern __shared__ __align__(1024) unsigned char shared[];
+    unsigned char* shared = ptx::dynamic_shared();
     unsigned char* query_tile = shared;
     unsigned char* stages = query_tile + block_rows * Rows::row_bytes;
 
@@ -269,7 +268,8 @@ __device__ __forceinline__ void prefill(
 #pragma unroll
                 for (int m = 0; m < MTiles; ++m) {
                     ptx::mma_16x8x16<T>(outputs[m][2 * n], weights[m], {fragment[0], fragment[1]});
-                    ptx::mma_16x8x16<T>(outputs[m][2 * n + 1], weights[m], {fragment[2], fragment[3]});
+                    ptx::mma_16x8x16<T>(outputs[m][2 * n + 1], weights[m],
+                                        {fragment[2], fragment[3]});
                 }
             }
         }
@@ -281,7 +281,7 @@ __device__ __forceinline__ void prefill(
         ptx::copy_async_wait<0>();
         __syncthreads();
     }
-    __syncwarp();
+    ptx::warp_barrier();
 #pragma unroll
     for (int m = 0; m < MTiles; ++m) {
 #pragma unroll
@@ -297,7 +297,7 @@ __device__ __forceinline__ void prefill(
             }
         }
     }
-    __syncwarp();
+    ptx::warp_barrier();
     long long out_row = static_cast<long long>(heads) * Dim;
     out += (static_cast<long long>(sequence) * query_len + first_row) * out_row + head * Dim;
     constexpr int warp_pieces = warp_rows * Rows::pieces;
@@ -317,7 +317,7 @@ __device__ __forceinline__ void prefill(
 }  // namespace attention
 
 // attention_prefill_{type}_{head size}_{query rows of a block}
-#define ATTENTION_PREFILL(NAME, TYPE, DIM, ROWS, BLOCKS)                                             \
+#define ATTENTION_PREFILL(NAME, TYPE, DIM, ROWS, BLOCKS)                                         \
     extern "C" __global__ void __launch_bounds__(128, BLOCKS)                                    \
         attention_prefill_##NAME##_##DIM##_##ROWS(                                               \
             const TYPE* query, const TYPE* keys, const TYPE* values,              \
@@ -334,7 +334,7 @@ __device__ __forceinline__ void prefill(
 #define ATTENTION_PREFILL_ALL(NAME, TYPE)     \
     ATTENTION_PREFILL(NAME, TYPE, 16, 64, 4)  \
     ATTENTION_PREFILL(NAME, TYPE, 32, 64, 4)  \
-    ATTENTION_PREFILL(NAME, TYPE, 64, 64, 4)  \
+    ATTENTION_PREFILL(NAME, TYPE, 64, 64, 3)  \
     ATTENTION_PREFILL(NAME, TYPE, 64, 128, 3) \
     ATTENTION_PREFILL(NAME, TYPE, 80, 64, 3)  \
     ATTENTION_PREFILL(NAME, TYPE, 80, 128, 2) \

@@ -39,16 +39,32 @@ struct Tile {
 template <typename T, int Dim, int Rows, int Threads>
 __device__ __forceinline__ void copy_rows(unsigned char* tile, const T* source, long long stride,
                                           int rows, int thread) {
-    constexpr int pieces = Rows * Tile<Dim>::pieces;
+    constexpr int pieces = Tile<Dim>::pieces;
+    if constexpr (Threads % pieces == 0) {
+        // A thread keeps its piece and walks down the rows: one addition per copy. It may walk
+        // past the end of the source, where nothing is read.
+        constexpr int rows_at_once = Threads / pieces;
+        static_assert(Rows % rows_at_once == 0, "every pass is whole");
+        int row = thread / pieces;
+        int piece = thread % pieces;
+        const T* from = source + row * stride + piece * 8;
+        long long pass = rows_at_once * stride;
 #pragma unroll
-    for (int first = 0; first < pieces; first += Threads) {
-        int index = first + thread;
-        if (pieces % Threads != 0 && index >= pieces) break;
-        int row = index / Tile<Dim>::pieces;
-        int piece = index % Tile<Dim>::pieces;
-        bool valid = row < rows;
-        const T* from = source + (valid ? row : 0) * stride + piece * 8;
-        ptx::copy_async_16(tile + Tile<Dim>::offset(row, piece), from, valid);
+        for (int i = 0; i < Rows / rows_at_once; ++i) {
+            ptx::copy_async_16(tile + Tile<Dim>::offset(row, piece), from, row < rows);
+            row += rows_at_once;
+            from += pass;
+        }
+    } else {
+#pragma unroll
+        for (int first = 0; first < Rows * pieces; first += Threads) {
+            int index = first + thread;
+            if (Rows * pieces % Threads != 0 && index >= Rows * pieces) break;
+            int row = index / pieces;
+            int piece = index % pieces;
+            ptx::copy_async_16(tile + Tile<Dim>::offset(row, piece),
+                               source + row * stride + piece * 8, row < rows);
+        }
     }
 }
 

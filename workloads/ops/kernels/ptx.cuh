@@ -10,6 +10,31 @@
 
 namespace ptx {
 
+// ---- Memory and lanes ----
+
+// The shared memory that the launch asked for, aligned to 16 bytes.
+__device__ __forceinline__ unsigned char* dynamic_shared() {
+    extern __shared__ __align__(16) unsigned char memory[];
+    return memory;
+}
+
+// What the lanes of a warp wrote to shared memory before is seen by all of them after.
+__device__ __forceinline__ void warp_barrier() { __syncwarp(); }
+
+// The same number, which the compiler takes for a new one: it stays in a register instead of being
+// worked out again in every round of a loop.
+__device__ __forceinline__ unsigned keep(unsigned x) {
+    asm volatile("" : "+r"(x));
+    return x;
+}
+
+// (x & mask) | pattern as one instruction; the compiler makes two of it where both are constants.
+__device__ __forceinline__ uint32_t and_or(uint32_t x, uint32_t mask, uint32_t pattern) {
+    uint32_t result;
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(result) : "r"(x), "r"(mask), "r"(pattern));
+    return result;
+}
+
 // ---- Overlap of kernels (programmatic dependent launch) ----
 
 // Waits until every kernel before this one has finished and its writes are visible. Every kernel
@@ -66,6 +91,31 @@ __device__ __forceinline__ uint32_t shared_address(const void* pointer) {
 __device__ __forceinline__ void copy_async_16(void* shared, const void* global, bool valid = true) {
     const int bytes = valid ? 16 : 0;
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)),
+                 "l"(global), "r"(bytes)
+                 : "memory");
+}
+
+// A hint for what is read once: it leaves the L2 cache before anything else does.
+__device__ __forceinline__ uint64_t once_policy() {
+    uint64_t policy;
+    asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
+
+// As copy_async_16, for weights: with the hint, and whole lines of 128 bytes into the L2 cache.
+__device__ __forceinline__ void copy_async_16_once(void* shared, const void* global, bool valid,
+                                                   uint64_t policy) {
+    const int bytes = valid ? 16 : 0;
+    asm volatile("cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2, %3;" ::"r"(
+                     shared_address(shared)),
+                 "l"(global), "r"(bytes), "l"(policy)
+                 : "memory");
+}
+
+// As copy_async_16, 4 bytes, through the L1 cache.
+__device__ __forceinline__ void copy_async_4(void* shared, const void* global, bool valid = true) {
+    const int bytes = valid ? 4 : 0;
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(shared)),
                  "l"(global), "r"(bytes)
                  : "memory");
 }
@@ -143,6 +193,32 @@ __device__ __forceinline__ void mma_16x8x16<__half>(float (&d)[4], const uint32_
         "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// The same with nothing to add to: d = a · b.
+template <typename T>
+__device__ __forceinline__ void mma_16x8x16_new(float (&d)[4], const uint32_t (&a)[4],
+                                                const uint32_t (&b)[2]);
+
+template <>
+__device__ __forceinline__ void mma_16x8x16_new<__nv_bfloat16>(float (&d)[4],
+                                                               const uint32_t (&a)[4],
+                                                               const uint32_t (&b)[2]) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
+        : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(0.0f));
+}
+
+template <>
+__device__ __forceinline__ void mma_16x8x16_new<__half>(float (&d)[4], const uint32_t (&a)[4],
+                                                        const uint32_t (&b)[2]) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+        "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
+        : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(0.0f));
 }
 
 // The same in tf32, depth 8: a: 16×8, b: 8×8, values are f32 bits rounded by `to_tf32`.

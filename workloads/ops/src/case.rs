@@ -154,5 +154,20 @@ impl Case {
 
 /// All cases, in a fixed order.
 pub fn all() -> Vec<Case> {
-    [crate::norm::cases()].into_iter().flatten().collect()
+    [
+        crate::activation::cases(),
+        crate::argmax::cases(),
+        crate::attention::cases(),
+        crate::embedding::cases(),
+        crate::gemv::cases(),
+        crate::linear::cases(),
+        crate::norm::cases(),
+        crate::quantised::cases(),
+        crate::rope::cases(),
+        crate::sampling::cases(),
+        crate::sequence::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -14,18 +14,22 @@
 //! `ptx::wait_for_previous()` before it touches what another kernel writes, or wrote.
 //!
 //! Without the feature `cuda` there is no GPU: [`Gpu::of`] gives `None` and the rest cannot be
-//! reached, but is compiled, so that operations need no conditions of their own.
+//! reached, but is compiled, so that operations need no conditions of their own. Unit tests emulate
+//! one instead: `emulation/README.md`.
 
 #[cfg_attr(feature = "cuda", path = "cuda/driver.rs")]
-#[cfg_attr(not(feature = "cuda"), path = "cuda/absent.rs")]
+#[cfg_attr(all(not(feature = "cuda"), test), path = "cuda/emulated.rs")]
+#[cfg_attr(all(not(feature = "cuda"), not(test)), path = "cuda/absent.rs")]
 mod backend;
 #[cfg_attr(
-    not(feature = "cuda"),
+    not(any(feature = "cuda", test)),
     expect(dead_code, reason = "without a GPU nobody reads what a launch consists of")
 )]
 mod kernel;
 
 pub(crate) use backend::Gpu;
+#[cfg(all(not(feature = "cuda"), test))]
+pub(crate) use backend::{Order, is_available, on_emulated_gpu};
 #[cfg(feature = "cuda")]
-pub(crate) use backend::{address, synchronise};
-pub(crate) use kernel::{Argument, Kernel, kernel_name, wide};
+pub(crate) use backend::address;
+pub(crate) use kernel::{Argument, Kernel, kernel_name, lanes, wide};

@@ -31,6 +31,8 @@ pub mod case;
 pub mod check;
 mod contract;
 mod cuda;
+#[cfg(all(test, not(feature = "cuda")))]
+mod emulated_kernels;
 pub mod embedding;
 pub mod gemv;
 pub mod graph;
@@ -42,6 +44,7 @@ pub mod quantised;
 pub mod rope;
 pub mod runtime;
 pub mod sampling;
+pub mod sequence;
 
 pub use activation::Gelu;
 pub use position::Start;

@@ -208,11 +208,6 @@ pub(crate) fn address(tensor: &Tensor, stream: &Arc<CudaStream>) -> Result<u64> 
     Ok(first + offset as u64)
 }
 
-/// Waits until the device has done everything that was asked of it.
-pub(crate) fn synchronise(device: &CudaDevice) -> Result<()> {
-    device.cuda_stream().synchronize().w()
-}
-
 /// A loaded kernel.
 #[derive(Clone, Copy)]
 struct Function(sys::CUfunction);

@@ -89,3 +89,19 @@ pub(crate) fn wide(tensors: &[&Tensor], columns: usize) -> bool {
         first % 16 == 0 && (columns * bytes) % 16 == 0
     })
 }
+
+impl<'a> Kernel<'a> {
+    /// One thread for each of `total` pieces of work. Small blocks where there is little to do, so
+    /// that more multiprocessors take part.
+    pub(crate) const fn one_thread_each(file: &'static str, name: &'a str, total: usize) -> Self {
+        let threads = if total < 132 * 256 { 64 } else { 256 };
+        Self::new(file, name)
+            .grid([total.div_ceil(threads), 1, 1])
+            .threads(threads)
+    }
+}
+
+/// Values that a thread loads at a time.
+pub(crate) fn lanes(dtype: DType, wide: bool) -> usize {
+    if wide { 16 / dtype.size_in_bytes() } else { 1 }
+}

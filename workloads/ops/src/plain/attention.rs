@@ -5,9 +5,10 @@ use candle_nn::ops::softmax;
 
 use super::{rope, wide};
 
-/// Attends from `query` (`[batch, heads, length, d]`, first position `start`) to the first
-/// `start + length` places of `keys` and `values` (`[batch, kv_heads, capacity, d]`); where
-/// `causal`, each query only to its own place and those before. Gives `[batch · length, heads · d]`.
+/// Attends from `query` (`[batch, heads, length, d]`) to `keys` and `values`
+/// (`[batch, kv_heads, places, d]`). Where `causal`, the first query is at place `start`, and each
+/// sees its own place and those before; otherwise all places are seen and `start` means nothing.
+/// Gives `[batch · length, heads · d]`.
 ///
 /// # Errors
 /// The shapes do not fit.
@@ -19,25 +20,24 @@ pub fn prefill(
     causal: bool,
     scale: f32,
 ) -> Result<Tensor> {
+    if !causal {
+        return attend(query, keys, values, None, scale);
+    }
     let (_, _, length, _) = query.dims4()?;
     let places = start + length;
-    let mask = if causal {
-        let hidden: Vec<f32> = (0..length * places)
-            .map(|i| {
-                if i % places <= start + i / places {
-                    0.0
-                } else {
-                    f32::NEG_INFINITY
-                }
-            })
-            .collect();
-        Some(Tensor::from_vec(hidden, (length, places), query.device())?)
-    } else {
-        None
-    };
+    let hidden: Vec<f32> = (0..length * places)
+        .map(|i| {
+            if i % places <= start + i / places {
+                0.0
+            } else {
+                f32::NEG_INFINITY
+            }
+        })
+        .collect();
+    let mask = Tensor::from_vec(hidden, (length, places), query.device())?;
     let keys = keys.narrow(2, 0, places)?;
     let values = values.narrow(2, 0, places)?;
-    attend(query, &keys, &values, mask.as_ref(), scale)
+    attend(query, &keys, &values, Some(&mask), scale)
 }
 
 /// Attends within each sequence of fused rows `[batch, length, 3 · heads · d]`; of sequence `i` only
