@@ -21,7 +21,8 @@ Environment:
 Examples:
   joulebench-worker list
   joulebench-worker list llama-7b --batch 8 --prompt-tokens 2048 --json
-  joulebench-worker demo --model llama-tiny --prompt-tokens 16 --decode-tokens 8";
+  joulebench-worker demo --model llama-tiny --prompt-tokens 16 --decode-tokens 8
+  joulebench-worker kernels check --filter rms_norm";
 
 const POINT_HELP: &str = "\
 Axes are those of a plan, docs/plans.md; `joulebench-worker list MODEL` shows which a model takes.";
@@ -43,6 +44,53 @@ pub(crate) enum Verb {
     List(ListArguments),
     /// Run a model once by hand and print its outputs and times as JSON.
     Demo(DemoArguments),
+    /// Check the fused operations against plain ones, or time them against the hardware.
+    Kernels(KernelsArguments),
+}
+
+/// Arguments of `kernels`.
+#[derive(Debug, Args)]
+pub(crate) struct KernelsArguments {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub(crate) verb: KernelsVerb,
+}
+
+/// What to do with the operations.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KernelsVerb {
+    /// Compare each with its plain version in f32 on the CPU; fails where one is too far off.
+    Check(SelectionArguments),
+    /// Time each, beside the least time that an H200 allows.
+    Bench(SelectionArguments),
+}
+
+impl KernelsVerb {
+    /// Which operations, where, and how to print them.
+    pub(crate) const fn selection(&self) -> &SelectionArguments {
+        match self {
+            Self::Check(selection) | Self::Bench(selection) => selection,
+        }
+    }
+}
+
+/// Which operations.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArguments {
+    /// Only operations with this in their name, which is: operation, format, shape.
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "TEXT"
+    )]
+    pub(crate) filter: String,
+    /// Device: cpu or cuda.
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Print a JSON object for each.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `list`.

@@ -83,40 +83,8 @@ fn cuda() -> Result<Device, Error> {
         ))
     };
     let device = Device::new_cuda(0).map_err(|error| refused(&error))?;
-    let gpu = device.as_cuda_device().map_err(|error| refused(&error))?;
-    #[allow(
-        unsafe_code,
-        reason = "one stream only, so there is nothing to order across streams"
-    )]
-    // SAFETY: all tensors of this process live on the one stream of `device`.
-    unsafe {
-        gpu.disable_event_tracking();
-    }
-    keep_freed_memory(gpu).map_err(|error| refused(&error))?;
+    ops::runtime::prepare(&device).map_err(|error| refused(&error))?;
     Ok(device)
-}
-
-/// Freed memory stays in the pool of the process: with the default threshold of zero every
-/// synchronisation gives it back to the driver, and the next step pays for it again.
-#[cfg(feature = "cuda")]
-fn keep_freed_memory(
-    gpu: &candle_core::CudaDevice,
-) -> Result<(), candle_core::cuda_backend::cudarc::driver::DriverError> {
-    use candle_core::cuda_backend::cudarc::driver::{result, sys};
-
-    let mut threshold_bytes = u64::MAX;
-    let handle = gpu.cuda_stream().context().cu_device();
-    #[allow(unsafe_code, reason = "the driver's own interface is C")]
-    // SAFETY: the handle is that of a live context, and the attribute takes a pointer to a u64
-    // that it reads before the call returns.
-    unsafe {
-        let pool = result::device::get_default_mem_pool(handle)?;
-        result::mem_pool::set_attribute(
-            pool,
-            sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD,
-            std::ptr::from_mut(&mut threshold_bytes).cast(),
-        )
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 )]
 
 mod args;
+mod kernels;
 
 use std::io::{self, BufReader, IsTerminal};
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         None => protocol(),
         Some(Verb::List(arguments)) => list(&arguments),
         Some(Verb::Demo(arguments)) => demonstrate(&arguments),
+        Some(Verb::Kernels(arguments)) => kernels::kernels(&arguments, wanted_device()),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,266 @@
+//! Which kernel is launched, with how many blocks and how much shared memory.
+//!
+//! The numbers are those of `gemv_common.cuh`, `gemv_dense.cu`, `gemv_single.cu` and
+//! `quantised_linear.cu`.
+
+use candle_core::{DType, Result, bail};
+
+use super::{Route, route};
+use crate::cuda::kernel_name;
+use crate::quantised::Format;
+
+/// Warps of a block, which share the depth of a product.
+const WARPS: usize = 8;
+/// Threads of a block.
+const THREADS: usize = 32 * WARPS;
+/// Shared memory that one block can have on compute capability 9.0.
+const LARGEST_BLOCK_BYTES: usize = 227 << 10;
+/// Shared memory of a multiprocessor, and what the system takes of it per block.
+const MULTIPROCESSOR_BYTES: usize = 228 << 10;
+const RESERVED_BYTES: usize = 1 << 10;
+
+/// One product.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Problem {
+    pub(crate) rows: usize,
+    /// Rows of the weight: gate and up together, where gated.
+    pub(crate) outputs: usize,
+    pub(crate) inputs: usize,
+    /// Format of x and of the result.
+    pub(crate) dtype: DType,
+    /// The weight is gate over up.
+    pub(crate) gated: bool,
+}
+
+impl Problem {
+    /// Columns of the result.
+    pub(crate) const fn width(&self) -> usize {
+        if self.gated {
+            self.outputs / 2
+        } else {
+            self.outputs
+        }
+    }
+}
+
+/// A launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// File of the kernel.
+    pub(crate) file: &'static str,
+    /// Its name.
+    pub(crate) name: String,
+    /// Blocks, each of [`Plan::THREADS`] threads.
+    pub(crate) blocks: usize,
+    /// Dynamic shared memory of a block.
+    pub(crate) shared_bytes: usize,
+    /// Whether x is kept in shared memory, as a norm needs it.
+    pub(crate) staged: bool,
+}
+
+/// What a kernel asks for, besides x.
+struct Kernel {
+    file: &'static str,
+    root: String,
+    /// Rows of the weight that a block takes at a time.
+    tile: usize,
+    /// Shared memory for weights on their way, and other parts whose size is fixed by `inputs`.
+    fixed_bytes: usize,
+    /// Bytes from one row of x to the next, where it is staged.
+    row_bytes: usize,
+    /// Columns of partial sums.
+    columns: usize,
+    /// Blocks that a multiprocessor should hold.
+    resident: usize,
+}
+
+impl Plan {
+    /// Threads of a block.
+    pub(crate) const THREADS: usize = THREADS;
+
+    /// For a weight in the format of x.
+    ///
+    /// # Errors
+    /// [`route`] sends the product elsewhere, or it has a norm and x is too large to be staged.
+    pub(crate) fn dense(problem: &Problem, norm: bool, multiprocessors: usize) -> Result<Self> {
+        let Problem {
+            rows,
+            outputs,
+            inputs,
+            dtype,
+            ..
+        } = *problem;
+        let kernel = match route(rows, outputs, inputs, dtype) {
+            Route::Tensor { rows: columns } => Kernel {
+                file: "gemv_dense",
+                root: format!("gemv_dense_{columns}"),
+                tile: 16,
+                fixed_bytes: 5 * 4 * THREADS * 16 + WARPS * 4 + 64 * 2,
+                row_bytes: (inputs.next_multiple_of(64) + 32) * 2,
+                columns: rows.next_multiple_of(2),
+                resident: 1,
+            },
+            Route::Single { rows: columns } => Kernel {
+                file: "gemv_single",
+                root: format!("gemv_single_{columns}"),
+                tile: 4,
+                fixed_bytes: 5 * 4 * THREADS * 16 + WARPS * 4 + 16,
+                row_bytes: inputs * 4,
+                columns,
+                resident: 1,
+            },
+            Route::Library => bail!(
+                "gemv: no kernel for {rows} rows with a {dtype:?} weight [{outputs}, {inputs}]"
+            ),
+        };
+        kernel.plan(problem, norm, multiprocessors)
+    }
+
+    /// For a quantised weight.
+    ///
+    /// # Errors
+    /// There are more rows than the kernel takes, x is f32, or the product has a norm and x is too
+    /// large to be staged.
+    pub(crate) fn quantised(
+        problem: &Problem,
+        format: Format,
+        norm: bool,
+        multiprocessors: usize,
+    ) -> Result<Self> {
+        let Problem {
+            rows,
+            inputs,
+            dtype,
+            ..
+        } = *problem;
+        if rows == 0 || rows > 8 || !matches!(dtype, DType::F16 | DType::BF16) {
+            bail!("gemv: no quantised kernel for {rows} rows of {dtype:?}");
+        }
+        let units = inputs.div_ceil(256);
+        let (name, pieces, stages, sum_bytes) = match format {
+            Format::Q4K => ("q4k", 2, 3, units * 256),
+            Format::Q40 => ("q40", 2, 3, 0),
+            Format::Q80 => ("q80", 4, 2, 0),
+        };
+        let step_bytes = 2 * pieces * THREADS * 16 + WARPS * 16 * 16;
+        let kernel = Kernel {
+            file: "quantised_linear",
+            root: format!("quantised_linear_{name}"),
+            tile: 16,
+            fixed_bytes: stages * step_bytes + WARPS * 4 + 256 * 2 + sum_bytes,
+            row_bytes: (units * 256 + 32) * 2,
+            columns: rows.next_multiple_of(2),
+            resident: 2,
+        };
+        kernel.plan(problem, norm, multiprocessors)
+    }
+}
+
+impl Kernel {
+    fn plan(&self, problem: &Problem, norm: bool, multiprocessors: usize) -> Result<Plan> {
+        // Two halves that take turns.
+        let partial_bytes = 2 * WARPS * self.tile * self.columns * 4;
+        let direct_bytes = self.fixed_bytes + partial_bytes;
+        let staged_bytes = direct_bytes + problem.rows * self.row_bytes;
+        let staged = staged_bytes <= LARGEST_BLOCK_BYTES
+            && self.resident * (staged_bytes + RESERVED_BYTES) <= MULTIPROCESSOR_BYTES;
+        if norm && !staged {
+            bail!(
+                "gemv: {} rows of {} values are too large for a norm in the same kernel",
+                problem.rows,
+                problem.inputs
+            );
+        }
+        let shared_bytes = if staged { staged_bytes } else { direct_bytes };
+        let root = if staged {
+            self.root.clone()
+        } else {
+            format!("{}_direct", self.root)
+        };
+        let rows_of_tile = if problem.gated {
+            self.tile / 2
+        } else {
+            self.tile
+        };
+        let tiles = problem.width().div_ceil(rows_of_tile);
+        Ok(Plan {
+            file: self.file,
+            name: kernel_name(&root, problem.dtype, true)?,
+            blocks: tiles.min(self.resident * multiprocessors),
+            shared_bytes,
+            staged,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const H200: usize = 132;
+
+    fn problem(rows: usize, outputs: usize, inputs: usize, dtype: DType) -> Problem {
+        Problem {
+            rows,
+            outputs,
+            inputs,
+            dtype,
+            gated: false,
+        }
+    }
+
+    #[test]
+    fn a_row_of_llama_is_staged_and_leaves_room_for_the_next_kernel() {
+        let plan = Plan::dense(&problem(1, 12_288, 4096, DType::BF16), true, H200).unwrap();
+        assert_eq!(plan.name, "gemv_dense_8_bf16");
+        assert_eq!(plan.blocks, 132);
+        assert!(2 * (plan.shared_bytes + RESERVED_BYTES) <= MULTIPROCESSOR_BYTES);
+        let down = Plan::dense(&problem(1, 4096, 11_008, DType::BF16), false, H200).unwrap();
+        let both = plan.shared_bytes + down.shared_bytes + 2 * RESERVED_BYTES;
+        assert!(down.staged && both <= MULTIPROCESSOR_BYTES, "{both}");
+    }
+
+    #[test]
+    fn large_x_is_read_where_it_lies_and_cannot_be_normalised() {
+        let wide = problem(8, 4096, 11_008, DType::BF16);
+        let plan = Plan::dense(&wide, false, H200).unwrap();
+        assert_eq!(plan.name, "gemv_dense_8_direct_bf16");
+        let message = Plan::dense(&wide, true, H200).unwrap_err().to_string();
+        assert!(message.contains("8 rows of 11008 values"), "{message}");
+        let hidden = problem(8, 12_288, 8192, DType::BF16);
+        assert!(Plan::dense(&hidden, true, H200).unwrap().staged);
+    }
+
+    #[test]
+    fn small_weights_have_a_block_per_tile() {
+        let plan = Plan::dense(&problem(1, 100, 64, DType::F16), false, H200).unwrap();
+        assert_eq!(plan.blocks, 7);
+        let gated = Problem {
+            gated: true,
+            ..problem(1, 100, 64, DType::F16)
+        };
+        assert_eq!(Plan::dense(&gated, false, H200).unwrap().blocks, 7);
+        let single = Plan::dense(&problem(3, 100, 64, DType::F32), false, H200).unwrap();
+        assert_eq!((single.blocks, single.name.as_str()), (25, "gemv_single_4_f32"));
+    }
+
+    #[test]
+    fn two_blocks_of_a_quantised_kernel_share_a_multiprocessor() {
+        for format in [Format::Q4K, Format::Q40, Format::Q80] {
+            for (rows, inputs, staged) in [
+                (1, 4096, true),
+                (1, 11_008, true),
+                (4, 4096, true),
+                (8, 8192, false),
+                (8, 28_672, false),
+            ] {
+                let problem = problem(rows, 4096, inputs, DType::BF16);
+                let plan = Plan::quantised(&problem, format, false, H200).unwrap();
+                let case = format!("{format:?} {rows} {inputs} {}", plan.shared_bytes);
+                assert_eq!(plan.staged, staged, "{case}");
+                assert!(2 * (plan.shared_bytes + RESERVED_BYTES) <= MULTIPROCESSOR_BYTES, "{case}");
+                assert_eq!(plan.blocks, 256);
+            }
+        }
+    }
+}
