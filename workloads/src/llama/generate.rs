@@ -155,6 +155,9 @@ impl Generator {
         let prefill_rows = Rows::new(network.config(), at_once, prompt_tokens, dtype, &device)?;
         let prefill_room = network.room(at_once * prompt_tokens)?;
         let stepper = Rc::new(Stepper::new(network, extent, options.attention)?);
+        // Kernels begin to read weights before the work in front of them is done, so nothing may
+        // be left of loading.
+        device.synchronize()?;
         let recorded = Rc::clone(&stepper);
         let step = move || recorded.step();
         let step = if options.graph {
