@@ -113,10 +113,7 @@ fn usual_point(model: &str, summary: &Summary) -> Point {
     let room = summary.context.unwrap_or(usize::MAX);
     let decode = USUAL_DECODE_TOKENS.min(room / 4);
     let (prompt, decode) = match summary.kind {
-        Kind::Generate => (
-            Some(USUAL_PROMPT_TOKENS.min(room - decode)),
-            Some(decode),
-        ),
+        Kind::Generate => (Some(USUAL_PROMPT_TOKENS.min(room - decode)), Some(decode)),
         Kind::Read { native_tokens } => (
             Some(native_tokens.unwrap_or(USUAL_PROMPT_TOKENS).min(room)),
             None,
@@ -262,7 +259,10 @@ mod tests {
         let message = described(Some("llama-tiny"), &fp8)
             .expect_err("not taken")
             .to_string();
-        assert!(message.contains("model 'llama-tiny' takes: f32"), "{message}");
+        assert!(
+            message.contains("model 'llama-tiny' takes: f32"),
+            "{message}"
+        );
         let list = described(None, &fp8).expect("passed over");
         assert_eq!(list.models.len(), Registry::own().models().count());
     }

@@ -138,7 +138,10 @@ mod tests {
                 Precision::F32 | Precision::F16 => checked.expect("the CPU has it"),
                 Precision::Bf16 | Precision::Tf32 => {
                     let message = checked.expect_err("the CPU lacks it").to_string();
-                    assert!(message.contains("the CPU supports f32 and f16"), "{message}");
+                    assert!(
+                        message.contains("the CPU supports f32 and f16"),
+                        "{message}"
+                    );
                 }
             }
         }

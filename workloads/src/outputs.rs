@@ -130,7 +130,10 @@ mod tests {
             let message = check_finite(std::slice::from_ref(&bad))
                 .expect_err("degenerate")
                 .to_string();
-            assert!(message.contains("scores of the first pass are"), "{message}");
+            assert!(
+                message.contains("scores of the first pass are"),
+                "{message}"
+            );
         }
     }
 

@@ -9,9 +9,7 @@ use crate::workload::Workload;
 use crate::{Error, device, llama, memory};
 
 /// The families of this project. A new one is a file and a line.
-static FAMILIES: &[&dyn Family] = &[
-    &llama::family::Llama,
-];
+static FAMILIES: &[&dyn Family] = &[&llama::family::Llama];
 
 /// Families by the names of their models.
 #[derive(Clone)]
@@ -83,8 +81,8 @@ impl Registry {
     ) -> Result<Box<dyn Workload>, Error> {
         let family = self.family(&job.model)?;
         device::check_precision(device, job.precision)?;
-        let weights = Weights::find(job, places)?;
         memory::check(job, family.memory(job)?, memory::free_bytes(device)?)?;
+        let weights = Weights::find(job, places)?;
         device::set_math(job.precision);
         family.load(job, &weights, device)
     }

@@ -56,7 +56,9 @@ pub fn is_model_name(word: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     (1..=64).contains(&word.len())
         && word.starts_with(plain)
-        && word.chars().all(|c| plain(c) || matches!(c, '.' | '-' | '_'))
+        && word
+            .chars()
+            .all(|c| plain(c) || matches!(c, '.' | '-' | '_'))
 }
 
 /// Number formats of weights and activations.
