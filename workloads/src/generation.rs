@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::Device;
 use model::mark::WorkerInfo;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
 
 use crate::Error;
 use crate::family::Metric;
@@ -30,6 +32,19 @@ pub const METRICS: [Metric; 2] = [
         meaning: "mean over the batch of ln p of the most likely last token",
     },
 ];
+
+/// Token ids, uniform over a vocabulary: a prompt that nobody wrote.
+///
+/// # Panics
+/// Never for a vocabulary whose ids fit 32 bits, as those of all models do.
+pub fn seeded_tokens(seed: u64, vocabulary: usize, count: usize) -> Vec<u32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let vocabulary = u64::try_from(vocabulary).expect("a vocabulary fits the address space");
+    (0..count)
+        // The bias of the remainder is below 2^-32 for any vocabulary.
+        .map(|_| u32::try_from(rng.next_u64() % vocabulary).expect("token ids are 32-bit"))
+        .collect()
+}
 
 /// A network with an input and the room to continue it, again and again. Nothing is allocated
 /// after it was made; tokens stay on the device until they are asked for.

@@ -81,8 +81,8 @@ impl Registry {
     ) -> Result<Box<dyn Workload>, Error> {
         let family = self.family(&job.model)?;
         device::check_precision(device, job.precision)?;
-        let weights = Weights::find(job, places)?;
         memory::check(job, family.memory(job)?, memory::free_bytes(device)?)?;
+        let weights = Weights::find(job, places)?;
         device::set_math(job.precision);
         family.load(job, &weights, device)
     }

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
+use tokenizers::Tokenizer;
 
 use crate::Error;
 use crate::checkpoint::{self, Folder, Spelling};
 use crate::job::Job;
-use crate::job::word::{Origin, Quantisation};
+use crate::job::word::{Origin, Quantisation, Word};
 
 /// Environment variable that names the user's folder of weights.
 pub const FILE_VARIABLE: &str = "JOULEBENCH_WEIGHTS";
@@ -110,6 +111,15 @@ impl Weights {
 
     fn file(path: &Path, quantisation: Quantisation) -> Result<Self, Error> {
         refuse_pickle(path)?;
+        if !path.exists() {
+            return Err(Error::file(
+                path,
+                format!(
+                    "does not exist; {FILE_VARIABLE} names a folder with config.json and \
+                     safetensors, or a GGUF file"
+                ),
+            ));
+        }
         let is_gguf = path.extension().is_some_and(|ending| ending == "gguf");
         if is_gguf != (quantisation != Quantisation::Dense) {
             return Err(Error::file(
@@ -170,6 +180,21 @@ impl Weights {
         match &self.source {
             Source::Gguf(path) => Some(path),
             _ => None,
+        }
+    }
+
+    /// The tokenizer of the user's folder.
+    ///
+    /// # Errors
+    /// The weights are no folder, or it has no tokenizer.
+    pub fn tokenizer(&self) -> Result<Tokenizer, Error> {
+        match self.folder() {
+            Some(folder) => folder.tokenizer(),
+            None => Err(Error::Request(format!(
+                "weights '{}' have no tokenizer; text is read with axis 'weights' = 'file' and \
+                 {FILE_VARIABLE} set to a folder with tokenizer.json",
+                self.origin().word()
+            ))),
         }
     }
 
@@ -235,3 +260,6 @@ fn own_models() -> PathBuf {
         })
         .unwrap_or_else(|| PathBuf::from(MODELS))
 }
+
+#[cfg(test)]
+mod tests;

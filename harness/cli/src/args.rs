@@ -7,6 +7,7 @@ pub(crate) mod measure;
 pub(crate) mod overhead;
 pub(crate) mod study;
 pub(crate) mod watch;
+pub(crate) mod workloads;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ use measure::MeasureArguments;
 use overhead::OverheadArguments;
 use study::StudyArguments;
 use watch::WatchArguments;
+use workloads::WorkloadsArguments;
 
 /// The energy of AI inference, measured so that anybody can check it.
 ///
@@ -45,6 +47,7 @@ pub(crate) enum Verb {
     Compare(CompareArguments),
     Watch(WatchArguments),
     Calibrate(CalibrateArguments),
+    Workloads(WorkloadsArguments),
     /// Show what a sweep plan amounts to: points, runs, time, needs
     Plan(PlanArguments),
     /// Measure the runs of a plan that are not sealed yet

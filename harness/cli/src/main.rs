@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Verb::Calibrate(calibrate) => verb::calibrate::run(&calibrate),
         Verb::Plan(plan) => verb::plan::run(&plan),
         Verb::Run(run) => verb::run::run(&run),
+        Verb::Workloads(workloads) => verb::workloads::run(&workloads),
         Verb::Status(status) => verb::status::run(&status),
         Verb::Analyze(analyze) => verb::analyze::run(&analyze),
         Verb::Figures(figures) => verb::figures::run(&figures),

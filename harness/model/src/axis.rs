@@ -60,6 +60,9 @@ pub enum Domain {
     Integers(u64, u64),
     /// A key of the plan's `[engines]` table.
     Engines,
+    /// The name of a model: one whose work is counted or, where an engine of the user's runs it,
+    /// any that [`workload::is_model_name`] accepts.
+    Models,
 }
 
 impl Axis {
@@ -161,7 +164,7 @@ impl Axis {
     pub const fn domain(self) -> Domain {
         match self {
             Self::Engine => Domain::Engines,
-            Self::Model => Domain::Words(workload::MODELS),
+            Self::Model => Domain::Models,
             Self::Precision => Domain::Words(workload::PRECISIONS),
             Self::Quantisation => Domain::Words(workload::QUANTISATIONS),
             Self::Scheduler => Domain::Words(workload::SCHEDULERS),
@@ -179,6 +182,15 @@ impl Axis {
             Self::SmClockMhz => Domain::Integers(100, 5_000),
             Self::PowerCapW => Domain::Integers(10, 5_000),
         }
+    }
+
+    /// Whether the axis says how the work is done, not what or how much it is: it means something
+    /// to an engine that computes, and nothing to an emulated board.
+    pub const fn is_variant(self) -> bool {
+        matches!(
+            self,
+            Self::Implementation | Self::Attention | Self::Graph | Self::Sampling | Self::Weights
+        )
     }
 
     /// Whether the harness has to change a setting of the device to reach a value.
@@ -204,6 +216,11 @@ impl fmt::Display for Domain {
             Self::Words(words) => write!(f, "one of {}", words.join(", ")),
             Self::Integers(low, high) => write!(f, "a whole number from {low} to {high}"),
             Self::Engines => f.write_str("a key of the [engines] table"),
+            Self::Models => write!(
+                f,
+                "one of {}; or a model of your own engine, in lower-case letters, digits, dots, hyphens and underscores",
+                workload::MODELS.join(", ")
+            ),
         }
     }
 }

@@ -41,7 +41,8 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u64>,
     /// Values of each word axis that the model takes, the default first; an axis that is not here
-    /// does not apply.
+    /// does not apply. `precision` has no default, and where `phase` is absent the whole iteration
+    /// is run.
     pub variants: BTreeMap<Axis, Vec<String>>,
     /// Axes of counts that apply.
     pub counts: Vec<Axis>,

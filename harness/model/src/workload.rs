@@ -1,21 +1,26 @@
 //! The names that the word axes accept: models, number formats, schedulers.
 
-/// Models whose work is counted in [`cost`](crate::cost::workload): those that plans accept. Which of
-/// them an engine can run, the engine says.
+/// Models whose work is counted in [`cost`](crate::cost::workload), so that they have a floor and run
+/// on emulated boards. Which of them an engine can run, the engine says; it may run others, see
+/// [`is_model_name`].
 pub const MODELS: &[&str] = &[
     "llama-tiny",
     "llama-7b",
     "llama-13b",
     "llama-70b",
     "llama-3-8b",
+    "gpt2-tiny",
     "gpt2-small",
     "gpt2-medium",
     "gpt2-large",
     "gpt2-xl",
+    "starcoder-tiny",
     "starcoder-1b",
     "starcoder-3b",
+    "bert-tiny",
     "bert-base",
     "bert-large",
+    "roberta-tiny",
     "roberta-base",
     "roberta-large",
     "lstm-sentiment",
@@ -43,6 +48,18 @@ pub const MODELS: &[&str] = &[
     "real-esrgan",
     "edsr",
 ];
+
+/// Whether a word can name a model: 1 to 64 lower-case letters, digits, dots, hyphens and
+/// underscores, a letter or digit first. An engine may have models that are not counted here; on
+/// real devices plans may name them.
+pub fn is_model_name(word: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (1..=64).contains(&word.len())
+        && word.starts_with(plain)
+        && word
+            .chars()
+            .all(|c| plain(c) || matches!(c, '.' | '-' | '_'))
+}
 
 /// Number formats of weights and activations.
 pub const PRECISIONS: &[&str] = &["f32", "tf32", "f16", "bf16", "fp8", "int8"];

@@ -109,6 +109,12 @@ impl Folder {
     /// The file is missing or is no tokenizer.
     pub fn tokenizer(&self) -> Result<Tokenizer, Error> {
         let file = self.path.join(TOKENIZER);
+        if !file.is_file() {
+            return Err(Error::file(
+                &file,
+                "is missing: text cannot be read without the tokenizer; fetch it with the model",
+            ));
+        }
         Tokenizer::from_bytes(text(&file)?.as_bytes())
             .map_err(|error| Error::file(&file, format!("is no tokenizer ({error})")))
     }

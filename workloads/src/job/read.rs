@@ -1,6 +1,6 @@
 //! From a request of the harness to a [`Job`].
 
-use model::axis::{Axis, AxisValue};
+use model::axis::{Axis, AxisValue, Domain};
 use model::mark::{PROTOCOL_VERSION, RunRequest};
 use model::point::Point;
 
@@ -202,13 +202,18 @@ impl Asked<'_> {
 
     fn count(&self, axis: Axis) -> Result<usize, Error> {
         let value = present(self.point, axis)?;
+        let domain = axis.domain();
+        let in_domain = |count: &u64| match domain {
+            Domain::Integers(low, high) => (low..=high).contains(count),
+            _ => true,
+        };
         value
             .as_integer()
+            .filter(in_domain)
             .and_then(|value| usize::try_from(value).ok())
-            .filter(|value| *value > 0)
             .ok_or_else(|| {
                 Error::Request(format!(
-                    "axis '{axis}' has the value '{value}', expected a whole number of 1 or more"
+                    "axis '{axis}' has the value '{value}', expected {domain}"
                 ))
             })
     }

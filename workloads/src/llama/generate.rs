@@ -12,24 +12,15 @@ use ops::attention::{self, DecodeScratch};
 use ops::gemv::Scratch;
 use ops::graph::Graph;
 use ops::sequence::append;
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
 
 use super::network::{Cache, Network};
 use super::scratch::{Rows, sequences_at_once};
+use crate::generation::seeded_tokens;
 pub use crate::job::task::Extent;
 
 /// Prompt tokens, uniform over the vocabulary, sequence after sequence.
-///
-/// # Panics
-/// Never for a vocabulary whose ids fit 32 bits, as those of all models do.
 pub fn seeded_prompt(seed: u64, vocab_size: usize, extent: Extent) -> Vec<u32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let vocab_size = u64::try_from(vocab_size).expect("a vocabulary fits the address space");
-    (0..extent.batch * extent.prompt_tokens)
-        // The bias of the remainder is below 2^-32 for any vocabulary.
-        .map(|_| u32::try_from(rng.next_u64() % vocab_size).expect("token ids are 32-bit"))
-        .collect()
+    seeded_tokens(seed, vocab_size, extent.batch * extent.prompt_tokens)
 }
 
 /// How a generation is computed; every choice gives the same tokens up to rounding.

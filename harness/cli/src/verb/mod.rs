@@ -18,3 +18,4 @@ pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod study;
 pub(crate) mod watch;
+pub(crate) mod workloads;

@@ -1,16 +1,20 @@
-//! Encoders of text with a classification head: BERT and `RoBERTa`.
+//! Encoders of text: BERT and `RoBERTa`, with a head that classifies or one that fills masks.
 //!
 //! An iteration is one pass; every sequence has the length of the axis `prompt_tokens` and no
 //! padding. Beside the blocks a pass launches four kernels: embeddings, their norm, two of the
-//! head.
+//! head; one more for the norm of the head that fills masks.
 
 use super::architecture::Architecture;
 use super::ask::Ask;
 use super::error::CostError;
 use super::phase::Phase;
-use super::tally::{Norm, Tally};
+use super::tally::{GELU_OPERATIONS, Norm, Tally};
 use super::transformer::{Block, Sight};
 use crate::axis::Axis;
+
+/// Share of words that are hidden and guessed (Devlin et al. 2019, section 3.1): so many of so
+/// many, and at least one. The first and the last token of a sequence are no words.
+const HIDDEN_OF_WORDS: (u64, u64) = (3, 20);
 
 /// Shape of an encoder.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +52,16 @@ impl Encoder {
         }
     }
 
+    /// The shape with few words and positions, for the models that this project trains.
+    const fn small(self) -> Self {
+        Self {
+            vocabulary: 128,
+            positions: 128 + self.positions - self.most_tokens,
+            most_tokens: 128,
+            ..self
+        }
+    }
+
     fn pass(&self, ask: &Ask<'_>, tokens: u64) -> Tally {
         let mut tally = Tally::new(ask.format);
         let (batch, width) = (ask.batch, self.block.width);
@@ -60,16 +74,37 @@ impl Encoder {
         for _ in 0..self.layers {
             self.block.pass(&mut tally, batch, tokens, Sight::Both);
         }
-        // The first position, once more through a square matrix, then to two classes.
-        tally.linear(batch, width, width, width);
-        tally.linear(batch, width, 2, 2);
+        match ask.head() {
+            Some("masked_lm") => {
+                let (of, all) = HIDDEN_OF_WORDS;
+                let hidden = (tokens.saturating_sub(2) * of / all).max(1);
+                self.guess(&mut tally, batch * hidden);
+            }
+            // The first position, once more through a square matrix, then to two classes.
+            _ => {
+                tally.linear(batch, width, width, width);
+                tally.linear(batch, width, 2, 2);
+            }
+        }
         tally
+    }
+
+    /// Hidden tokens through a square matrix and a norm to the words; the matrix of words is the
+    /// embedding.
+    fn guess(&self, tally: &mut Tally, rows: u64) {
+        let width = self.block.width;
+        tally.linear(rows, width, width, width);
+        tally.fused(rows * width, GELU_OPERATIONS);
+        tally.norm(rows, width, Norm::Layer);
+        tally.tied_linear(rows, width, self.vocabulary);
+        tally.added_table(self.vocabulary);
+        tally.fused(rows * self.vocabulary, 1.0);
     }
 }
 
 impl Architecture for Encoder {
     fn axes(&self) -> &'static [Axis] {
-        &[Axis::Quantisation, Axis::PromptTokens]
+        &[Axis::Quantisation, Axis::PromptTokens, Axis::Head]
     }
 
     fn phases(&self, ask: &Ask<'_>) -> Result<Vec<Phase>, CostError> {
@@ -82,6 +117,9 @@ impl Architecture for Encoder {
 
 pub(super) fn named(model: &str) -> Option<Box<dyn Architecture>> {
     let encoder = match model {
+        // Two layers of 128 (Turc et al. 2019) with few words: small models of this project.
+        "bert-tiny" => Encoder::bert(2, 128, 2).small(),
+        "roberta-tiny" => Encoder::roberta(2, 128, 2).small(),
         "bert-base" => Encoder::bert(12, 768, 12),
         "bert-large" => Encoder::bert(24, 1024, 16),
         "roberta-base" => Encoder::roberta(12, 768, 12),

@@ -114,7 +114,7 @@ fn every_refusal_names_what_is_wrong() {
         ),
         (
             refusal(with(Axis::Batch, AxisValue::Integer(0))),
-            "'batch' has the value '0', expected a whole number of 1 or more",
+            "'batch' has the value '0', expected a whole number from 1 to 65536",
         ),
         (refusal(text(Axis::Batch, "x")), "'batch' has the value 'x'"),
         (
@@ -143,7 +143,7 @@ fn every_refusal_names_what_is_wrong() {
         ),
         (
             refusal(with(Axis::PromptTokens, AxisValue::Integer(u64::MAX))),
-            "positions, model 'llama-tiny' has 4096",
+            "'prompt_tokens' has the value '18446744073709551615', expected a whole number from 1 to",
         ),
     ] {
         assert!(message.contains(expected), "'{message}' lacks '{expected}'");
