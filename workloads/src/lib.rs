@@ -16,11 +16,13 @@
     )
 )]
 
+pub mod checkpoint;
 pub mod clock;
 pub mod demo;
 pub mod describe;
 pub mod device;
 pub mod error;
+pub mod gpt;
 pub mod job;
 pub mod llama;
 pub mod seeded;

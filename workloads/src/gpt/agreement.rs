@@ -1,0 +1,173 @@
+//! Tests: every composition of the network gives the same.
+
+use candle_core::{DType, Device, Tensor};
+use proptest::prelude::*;
+
+use super::config::{Config, Family};
+use super::generate::{Fast, Generator, Outputs, Reference};
+use super::network::Network;
+use super::plain::{Plain, PlainCache};
+use super::stock::Stock;
+use super::weights::Weights;
+use crate::checkpoint::seeded;
+use crate::llama::generate::{Extent, seeded_prompt};
+
+const EXTENT: Extent = Extent {
+    batch: 2,
+    prompt_tokens: 16,
+    decode_tokens: 64,
+};
+
+fn weights(config: &Config, dtype: DType) -> Weights {
+    let weights = seeded(1, config.parameters(), dtype, &Device::Cpu);
+    Weights::load(config, &weights).expect("seeded weights have every tensor")
+}
+
+fn fast(config: &Config, dtype: DType, extent: Extent, prompt: Vec<u32>) -> Fast {
+    let network =
+        Network::new(config, weights(config, dtype), ops::linear::Math::Default).expect("fits");
+    Fast::new(network, extent, prompt).expect("fits")
+}
+
+fn generate(generator: &mut dyn Generator) -> Outputs {
+    generator.restart().expect("fits");
+    generator.prefill().expect("runs");
+    generator.decode().expect("runs");
+    generator.outputs().expect("on the CPU")
+}
+
+/// Largest difference as a share of the largest value.
+fn relative_difference(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f32 {
+    let scale = expected.iter().flatten().fold(0f32, |max, v| max.max(v.abs()));
+    let difference = found
+        .iter()
+        .flatten()
+        .zip(expected.iter().flatten())
+        .fold(0f32, |max, (a, b)| max.max((a - b).abs()));
+    assert_eq!(found.concat().len(), expected.concat().len());
+    difference / scale
+}
+
+#[test]
+fn fast_and_reference_agree_over_64_steps() {
+    for family in [Family::Gpt2, Family::StarCoder] {
+        let config = Config::tiny(family);
+        let prompt = seeded_prompt(2, config.vocab_size, EXTENT);
+        let found = generate(&mut fast(&config, DType::F32, EXTENT, prompt.clone()));
+        let mut reference = Reference::new(&config, weights(&config, DType::F32), EXTENT, prompt)
+            .expect("fits");
+        let expected = generate(&mut reference);
+        assert_eq!(found.tokens, expected.tokens, "{family:?}");
+        assert_eq!(expected.tokens[0].len(), 65);
+        let difference = relative_difference(&found.last_logits, &expected.last_logits);
+        assert!(difference < 1e-4, "{family:?}: {difference}");
+    }
+}
+
+/// The composition for training equals the stock one, and reads a text at once or by steps.
+#[test]
+fn plain_equals_stock_and_does_not_mind_the_stride() {
+    let config = Config::tiny(Family::StarCoder);
+    let weights = weights(&config, DType::F32);
+    let extent = Extent {
+        batch: 2,
+        prompt_tokens: 12,
+        decode_tokens: 0,
+    };
+    let tokens = Tensor::from_vec(
+        seeded_prompt(3, config.vocab_size, extent),
+        (2, 12),
+        &Device::Cpu,
+    )
+    .expect("made");
+    let mut stock = Stock::new(&config, &weights, 12).expect("fits");
+    let plain = Plain::new(config, weights);
+    let all = plain.logits(&tokens).expect("runs");
+    let mut cache = PlainCache::default();
+    for (first, length) in [(0, 5), (5, 1), (6, 6)] {
+        let part = tokens
+            .narrow(1, first, length)
+            .and_then(|part| part.contiguous())
+            .expect("in range");
+        let values = |logits: Tensor| logits.to_vec2::<f32>().expect("on the CPU");
+        let stocks = values(stock.next(&part).expect("runs"));
+        let plains = values(plain.next(&part, &mut cache).expect("runs"));
+        let at_once = values(
+            all.narrow(1, first + length - 1, 1)
+                .and_then(|row| row.squeeze(1))
+                .expect("in range"),
+        );
+        assert!(relative_difference(&plains, &stocks) < 1e-5);
+        assert!(relative_difference(&plains, &at_once) < 1e-5);
+    }
+}
+
+#[test]
+fn a_second_generation_starts_anew() {
+    for family in [Family::Gpt2, Family::StarCoder] {
+        let config = Config::tiny(family);
+        let prompt = seeded_prompt(2, config.vocab_size, EXTENT);
+        let mut generator = fast(&config, DType::F32, EXTENT, prompt.clone());
+        assert_eq!(generate(&mut generator), generate(&mut generator));
+        let mut reference = Reference::new(&config, weights(&config, DType::F32), EXTENT, prompt)
+            .expect("fits");
+        assert_eq!(generate(&mut reference), generate(&mut reference));
+    }
+}
+
+/// Half precision on the CPU: near f32, and near the plain composition in half precision.
+#[test]
+fn half_precision_stays_near() {
+    let config = Config::tiny(Family::Gpt2);
+    let extent = Extent {
+        decode_tokens: 1,
+        ..EXTENT
+    };
+    let prompt = seeded_prompt(2, config.vocab_size, extent);
+    let half = generate(&mut fast(&config, DType::F16, extent, prompt.clone()));
+    let full = generate(&mut fast(&config, DType::F32, extent, prompt));
+    // Ten bits of fraction, some tens of roundings deep.
+    assert!(relative_difference(&half.last_logits, &full.last_logits) < 1e-2);
+}
+
+#[test]
+fn what_is_too_long_is_refused() {
+    let config = Config::tiny(Family::Gpt2);
+    let extent = Extent {
+        batch: 1,
+        prompt_tokens: 100,
+        decode_tokens: 29,
+    };
+    let network = Network::new(
+        &config,
+        weights(&config, DType::F32),
+        ops::linear::Math::Default,
+    )
+    .expect("fits");
+    let message = Fast::new(network, extent, vec![0; 100])
+        .err()
+        .expect("too long")
+        .to_string();
+    assert!(message.contains("129 positions, the model has 128"), "{message}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    /// Any batch and length, a prompt of one token included.
+    #[test]
+    fn fast_and_plain_agree_at_any_extent(
+        batch in 1usize..4, prompt_tokens in 1usize..20, decode_tokens in 0usize..4, starcoder: bool,
+    ) {
+        let family = if starcoder { Family::StarCoder } else { Family::Gpt2 };
+        let config = Config::tiny(family);
+        let extent = Extent { batch, prompt_tokens, decode_tokens };
+        let prompt = seeded_prompt(5, config.vocab_size, extent);
+        let found = generate(&mut fast(&config, DType::F32, extent, prompt.clone()));
+        let mut reference =
+            Reference::new(&config, weights(&config, DType::F32), extent, prompt).expect("fits");
+        let expected = generate(&mut reference);
+        prop_assert_eq!(&found.tokens, &expected.tokens);
+        prop_assert!(relative_difference(&found.last_logits, &expected.last_logits) < 1e-4);
+    }
+}
