@@ -21,10 +21,13 @@ pub mod clock;
 pub mod demo;
 pub mod describe;
 pub mod device;
+pub mod encoder;
 pub mod error;
 pub mod gpt;
 pub mod job;
 pub mod llama;
+#[cfg(test)]
+mod parity;
 pub mod seeded;
 pub mod worker;
 pub mod workload;

@@ -19,7 +19,11 @@ const INDEX: &str = "model.safetensors.index.json";
 const TOKENIZER: &str = "tokenizer.json";
 
 /// Files of older checkpoints that hold pickled objects: loading one runs the code inside.
-const PICKLES: [&str; 3] = ["pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt"];
+const PICKLES: [&str; 3] = [
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "model.pt",
+];
 
 /// A folder that holds a model; nothing is read until asked for.
 #[derive(Clone, Debug)]
@@ -55,7 +59,9 @@ impl Folder {
     pub fn differs(&self, model: &str, difference: &str) -> Error {
         Error::file(
             &self.path.join(CONFIG),
-            format!("{difference} for the model '{model}'; choose the folder or the model to match"),
+            format!(
+                "{difference} for the model '{model}'; choose the folder or the model to match"
+            ),
         )
     }
 
@@ -168,9 +174,7 @@ impl Folder {
         }
         Error::file(
             &self.path,
-            format!(
-                "has neither {WHOLE} nor {INDEX}; convert other formats to safetensors first"
-            ),
+            format!("has neither {WHOLE} nor {INDEX}; convert other formats to safetensors first"),
         )
     }
 
@@ -299,7 +303,10 @@ mod tests {
         load(&folder).expect("loads");
         fs::remove_file(folder.path().join("model-1.safetensors")).expect("removes");
         let message = load(&folder).err().expect("incomplete").to_string();
-        assert!(message.contains("'weight_map' names model-1.safetensors"), "{message}");
+        assert!(
+            message.contains("'weight_map' names model-1.safetensors"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -335,7 +342,10 @@ mod tests {
             .expect("renames");
         });
         for (message, expected) in [
-            (truncated, "model.safetensors: is no complete safetensors file"),
+            (
+                truncated,
+                "model.safetensors: is no complete safetensors file",
+            ),
             (missing, "no file has the tensor 'net.v'"),
             (reshaped, "'net.w' has the shape [3, 2], expected [2, 3]"),
             (integers, "'net.v' is stored as U8"),
@@ -353,7 +363,10 @@ mod tests {
         let opened = Folder::new(folder.path());
         let config = opened.config(|_| Ok(())).expect_err("none there");
         assert!(config.to_string().contains("config.json: cannot be read"));
-        assert_eq!(opened.decode(&[vec![1]]).expect("no tokenizer is no error"), None);
+        assert_eq!(
+            opened.decode(&[vec![1]]).expect("no tokenizer is no error"),
+            None
+        );
         let tokenizer = opened.tokenizer().expect_err("none there");
         assert!(tokenizer.to_string().contains("tokenizer.json"));
     }

@@ -101,9 +101,15 @@ mod tests {
     fn transposed_and_joined_matrices_hold_what_was_stored() {
         let device = Device::Cpu;
         let tensors = [
-            ("a.weight", Tensor::arange(0f32, 6., &device).and_then(|t| t.reshape((2, 3)))),
+            (
+                "a.weight",
+                Tensor::arange(0f32, 6., &device).and_then(|t| t.reshape((2, 3))),
+            ),
             ("a.bias", Tensor::new(&[1f32, 2., 3.], &device)),
-            ("b.weight", Tensor::arange(0f32, 6., &device).and_then(|t| t.reshape((3, 2)))),
+            (
+                "b.weight",
+                Tensor::arange(0f32, 6., &device).and_then(|t| t.reshape((3, 2))),
+            ),
             ("b.bias", Tensor::new(&[4f32, 5., 6.], &device)),
         ];
         let tensors = tensors

@@ -73,7 +73,8 @@ mod tests {
         let ours = seeded(1, 1000, DType::F32, &Device::Cpu).get_with_hints((4, 8), "w", random);
         let theirs =
             SeededWeights::new(1, 1000).get((4, 8).into(), "w", random, DType::F32, &Device::Cpu);
-        let values = |tensor: Result<Tensor>| tensor.and_then(|t| t.to_vec2::<f32>()).expect("made");
+        let values =
+            |tensor: Result<Tensor>| tensor.and_then(|t| t.to_vec2::<f32>()).expect("made");
         assert_eq!(values(ours), values(theirs));
     }
 }

@@ -77,8 +77,7 @@ impl SimpleBackend for Spelled {
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        self.tensors
-            .get_unchecked(&self.name(name)?, dtype, device)
+        self.tensors.get_unchecked(&self.name(name)?, dtype, device)
     }
 
     fn contains_tensor(&self, name: &str) -> bool {

@@ -38,7 +38,10 @@ fn generate(generator: &mut dyn Generator) -> Outputs {
 
 /// Largest difference as a share of the largest value.
 fn relative_difference(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f32 {
-    let scale = expected.iter().flatten().fold(0f32, |max, v| max.max(v.abs()));
+    let scale = expected
+        .iter()
+        .flatten()
+        .fold(0f32, |max, v| max.max(v.abs()));
     let difference = found
         .iter()
         .flatten()
@@ -54,8 +57,8 @@ fn fast_and_reference_agree_over_64_steps() {
         let config = Config::tiny(family);
         let prompt = seeded_prompt(2, config.vocab_size, EXTENT);
         let found = generate(&mut fast(&config, DType::F32, EXTENT, prompt.clone()));
-        let mut reference = Reference::new(&config, weights(&config, DType::F32), EXTENT, prompt)
-            .expect("fits");
+        let mut reference =
+            Reference::new(&config, weights(&config, DType::F32), EXTENT, prompt).expect("fits");
         let expected = generate(&mut reference);
         assert_eq!(found.tokens, expected.tokens, "{family:?}");
         assert_eq!(expected.tokens[0].len(), 65);
@@ -109,8 +112,8 @@ fn a_second_generation_starts_anew() {
         let prompt = seeded_prompt(2, config.vocab_size, EXTENT);
         let mut generator = fast(&config, DType::F32, EXTENT, prompt.clone());
         assert_eq!(generate(&mut generator), generate(&mut generator));
-        let mut reference = Reference::new(&config, weights(&config, DType::F32), EXTENT, prompt)
-            .expect("fits");
+        let mut reference =
+            Reference::new(&config, weights(&config, DType::F32), EXTENT, prompt).expect("fits");
         assert_eq!(generate(&mut reference), generate(&mut reference));
     }
 }
@@ -148,7 +151,10 @@ fn what_is_too_long_is_refused() {
         .err()
         .expect("too long")
         .to_string();
-    assert!(message.contains("129 positions, the model has 128"), "{message}");
+    assert!(
+        message.contains("129 positions, the model has 128"),
+        "{message}"
+    );
 }
 
 proptest! {

@@ -68,7 +68,10 @@ mod tests {
         };
         let format = NumberFormat::of("bf16", "none").expect("a format of the vocabulary");
         let [prefill, decode] = Decoder::from(&config).phases(format, lengths);
-        assert_eq!(prefill.matrix_operations, f64::from(2 * (3 * 48 + 6 * 4 + 10)));
+        assert_eq!(
+            prefill.matrix_operations,
+            f64::from(2 * (3 * 48 + 6 * 4 + 10))
+        );
         assert_eq!(decode.matrix_operations, f64::from(2 * (48 + 4 * 4 + 10)));
         // One key head for two queries: 2·4 in place of 2·6.
         let shared = Config {
@@ -76,7 +79,10 @@ mod tests {
             ..config.clone()
         };
         let [prefill, _] = Decoder::from(&shared).phases(format, lengths);
-        assert_eq!(prefill.matrix_operations, f64::from(2 * (3 * 44 + 6 * 4 + 10)));
+        assert_eq!(
+            prefill.matrix_operations,
+            f64::from(2 * (3 * 44 + 6 * 4 + 10))
+        );
         assert_eq!(prefill.parameters, shared.parameters());
     }
 }

@@ -3,8 +3,15 @@
 use serde::Deserialize;
 
 use super::config::{Config, Family};
+use crate::checkpoint::Spelling;
 
 impl Config {
+    /// How released files spell the tensors: some leave the prefix out.
+    pub const SPELLING: Spelling = Spelling {
+        optional_prefix: "transformer.",
+        old_endings: &[],
+    };
+
     /// Reads the text of a Hugging Face `config.json`.
     ///
     /// # Errors
@@ -195,10 +202,7 @@ mod tests {
             ("n_inner", serde_json::json!(0)),
             ("activation_function", serde_json::json!("relu")),
             ("scale_attn_weights", serde_json::json!(false)),
-            (
-                "scale_attn_by_inverse_layer_idx",
-                serde_json::json!(true),
-            ),
+            ("scale_attn_by_inverse_layer_idx", serde_json::json!(true)),
             ("add_cross_attention", serde_json::json!(true)),
             ("tie_word_embeddings", serde_json::json!(false)),
         ] {

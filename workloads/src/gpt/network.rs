@@ -91,7 +91,10 @@ impl Network {
     ) -> Result<()> {
         let expected = (scratch.batch, scratch.length);
         if tokens.dims2()? != expected {
-            bail!("tokens are {:?}, the scratch is for {expected:?}", tokens.dims());
+            bail!(
+                "tokens are {:?}, the scratch is for {expected:?}",
+                tokens.dims()
+            );
         }
         let start = match pass {
             Pass::Prefill => Start::At(0),

@@ -126,7 +126,10 @@ impl Plain {
         // Queries that share a key head are the rows of one product.
         let known = keys.dim(2)?;
         let shared = (batch, kv_heads, heads / kv_heads * length, width);
-        #[expect(clippy::cast_precision_loss, reason = "a head is far narrower than 2^53")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a head is far narrower than 2^53"
+        )]
         let scale = 1.0 / (width as f64).sqrt();
         let scores = (query.reshape(shared)?.matmul(&keys.t()?.contiguous()?)? * scale)?
             .reshape((batch, heads, length, known))?

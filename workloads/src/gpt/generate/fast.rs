@@ -1,8 +1,8 @@
 //! Generation by the fast composition: nothing is allocated, and a step can be recorded.
 
 use candle_core::{DType, Result, Tensor, bail};
-use ops::argmax::argmax;
 use ops::Start;
+use ops::argmax::argmax;
 
 use super::{Generator, Outputs};
 use crate::gpt::config::Config;

@@ -49,10 +49,9 @@ impl Reference {
     ) -> Result<Self> {
         let device = weights.tokens.device().clone();
         let composition = match config.family {
-            Family::Gpt2 => Composition::Plain(
-                Plain::new(config.clone(), weights),
-                PlainCache::default(),
-            ),
+            Family::Gpt2 => {
+                Composition::Plain(Plain::new(config.clone(), weights), PlainCache::default())
+            }
             Family::StarCoder => {
                 Composition::Stock(Box::new(Stock::new(config, &weights, extent.positions())?))
             }

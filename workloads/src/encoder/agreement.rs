@@ -1,0 +1,259 @@
+//! Tests: every composition of the network gives the same, and gradients reach every variable.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{VarBuilder, VarMap};
+use candle_transformers::models::xlm_roberta;
+use proptest::prelude::*;
+
+use super::config::{Config, Family, Task};
+use super::encode::{Encoder, Fast, Outputs, Reference};
+use super::inputs::{Guess, Inputs};
+use super::network::Network;
+use super::plain::{Plain, PlainInputs};
+use super::weights::Weights;
+use crate::checkpoint::seeded;
+
+const FAMILIES: [Family; 2] = [Family::Bert, Family::Roberta];
+const TASKS: [Task; 2] = [Task::Classification, Task::MaskedLm];
+
+fn weights(config: &Config, task: Task, dtype: DType) -> Weights {
+    let weights = seeded(1, config.parameters(task), dtype, &Device::Cpu);
+    Weights::load(config, task, &weights).expect("seeded weights have every tensor")
+}
+
+fn fast(config: &Config, task: Task, inputs: &Inputs, dtype: DType) -> Outputs {
+    let weights = weights(config, task, dtype);
+    let network = Network::new(config, weights, ops::linear::Math::Default).expect("fits");
+    encode(&mut Fast::new(network, task, inputs).expect("fits"))
+}
+
+fn reference(config: &Config, task: Task, inputs: &Inputs, dtype: DType) -> Outputs {
+    let weights = weights(config, task, dtype);
+    encode(&mut Reference::new(config, &weights, task, inputs).expect("fits"))
+}
+
+fn plain(config: &Config, task: Task, inputs: &Inputs) -> Vec<Vec<f32>> {
+    let weights = weights(config, task, DType::F32);
+    let selected = inputs.selected(task);
+    let selected = Tensor::from_slice(&selected, selected.len(), &Device::Cpu).expect("made");
+    let inputs = PlainInputs::new(config, inputs, &Device::Cpu).expect("made");
+    Plain::new(config.clone(), weights)
+        .logits(&inputs, &selected)
+        .and_then(|logits| logits.to_vec2())
+        .expect("runs")
+}
+
+fn encode(encoder: &mut dyn Encoder) -> Outputs {
+    assert_eq!(encoder.outputs().expect("nothing yet"), Outputs::default());
+    encoder.encode().expect("runs");
+    encoder.outputs().expect("on the CPU")
+}
+
+/// Largest difference as a share of the largest value.
+fn relative_difference(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f32 {
+    let scale = expected
+        .iter()
+        .flatten()
+        .fold(0f32, |max, v| max.max(v.abs()));
+    let difference = found
+        .iter()
+        .flatten()
+        .zip(expected.iter().flatten())
+        .fold(0f32, |max, (a, b)| max.max((a - b).abs()));
+    assert_eq!(found.concat().len(), expected.concat().len());
+    difference / scale
+}
+
+/// Seeded text in which all but the first sequence are shorter than the batch is wide, and in
+/// which segments change half-way where the model knows two.
+fn ragged(config: &Config, task: Task, [batch, length]: [usize; 2]) -> Inputs {
+    let full = Inputs::seeded(config, task, 7, [batch, length]).expect("fits");
+    let lengths: Vec<u32> = (0..batch)
+        .map(|sequence| u32::try_from((length - sequence % length).max(1)).expect("small"))
+        .collect();
+    let visible = |row: usize| row % length < lengths[row / length] as usize;
+    let mut tokens = full.tokens().to_vec();
+    for (row, token) in tokens.iter_mut().enumerate() {
+        if !visible(row) {
+            *token = config.special.pad;
+        }
+    }
+    let segments = (0..batch * length)
+        .map(|row| u32::from(config.segments > 1 && row % length > length / 2))
+        .collect();
+    let guesses = full
+        .guesses()
+        .iter()
+        .copied()
+        .filter(|guess| visible(guess.row as usize))
+        .collect();
+    Inputs::new(batch, tokens)
+        .expect("whole sequences")
+        .with_lengths(lengths)
+        .with_segments(segments)
+        .with_guesses(guesses)
+}
+
+#[test]
+fn fast_reference_and_plain_agree() {
+    for family in FAMILIES {
+        let config = Config::tiny(family);
+        for task in TASKS {
+            for inputs in [
+                Inputs::seeded(&config, task, 2, [3, 24]).expect("fits"),
+                ragged(&config, task, [3, 24]),
+            ] {
+                let found = fast(&config, task, &inputs, DType::F32);
+                let expected = reference(&config, task, &inputs, DType::F32);
+                assert_eq!(found.choices, expected.choices, "{family:?} {task:?}");
+                let plain = plain(&config, task, &inputs);
+                for other in [&expected.logits, &plain] {
+                    let difference = relative_difference(&found.logits, other);
+                    assert!(difference < 1e-4, "{family:?} {task:?}: {difference}");
+                }
+            }
+        }
+    }
+}
+
+/// What padding holds does not matter, and neither do the other sequences.
+#[test]
+fn a_padded_sequence_gives_what_it_gives_alone() {
+    for family in FAMILIES {
+        let config = Config::tiny(family);
+        let task = Task::Classification;
+        let together = fast(&config, task, &ragged(&config, task, [3, 9]), DType::F32);
+        for (sequence, row) in together.logits.iter().enumerate() {
+            let batch = ragged(&config, task, [3, 9]);
+            let length = batch.lengths()[sequence] as usize;
+            let of = |values: &[u32]| values[sequence * 9..sequence * 9 + length].to_vec();
+            let alone = Inputs::new(1, of(batch.tokens()))
+                .expect("one")
+                .with_segments(of(batch.segments()));
+            let alone = fast(&config, task, &alone, DType::F32);
+            let difference = relative_difference(&alone.logits, std::slice::from_ref(row));
+            assert!(difference < 1e-5, "{family:?} {sequence}: {difference}");
+        }
+    }
+}
+
+/// A second stock implementation for `RoBERTa`, which counts positions by itself.
+#[test]
+fn roberta_equals_the_stock_xlm_roberta() {
+    let config = Config::tiny(Family::Roberta);
+    let task = Task::Classification;
+    let inputs = ragged(&config, task, [3, 24]);
+    let expected = fast(&config, task, &inputs, DType::F32);
+
+    let stock = xlm_roberta::Config {
+        hidden_size: config.hidden_size,
+        layer_norm_eps: config.layer_norm_epsilon,
+        attention_probs_dropout_prob: 0.0,
+        hidden_dropout_prob: 0.0,
+        num_attention_heads: config.heads,
+        position_embedding_type: "absolute".into(),
+        intermediate_size: config.inner_size,
+        hidden_act: candle_nn::Activation::Gelu,
+        num_hidden_layers: config.layers,
+        vocab_size: config.vocab_size,
+        max_position_embeddings: config.positions,
+        type_vocab_size: config.segments,
+        pad_token_id: config.special.pad,
+    };
+    let seeded = seeded(1, config.parameters(task), DType::F32, &Device::Cpu);
+    let tensors = config
+        .tensors(task)
+        .into_iter()
+        .map(|(name, shape)| {
+            let init = if name.contains("Norm.weight") {
+                candle_nn::Init::Const(1.0)
+            } else {
+                candle_nn::init::DEFAULT_KAIMING_NORMAL
+            };
+            let tensor = seeded.get_with_hints(shape, &name, init).expect("seeded");
+            (name, tensor)
+        })
+        .collect();
+    let weights = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+    let model = xlm_roberta::XLMRobertaForSequenceClassification::new(2, &stock, weights)
+        .expect("has every tensor");
+    let ids = |ids: &[u32]| Tensor::from_slice(ids, (3, 24), &Device::Cpu).expect("made");
+    let mask: Vec<u32> = inputs
+        .lengths()
+        .iter()
+        .flat_map(|length| (0..24).map(move |place| u32::from(place < *length)))
+        .collect();
+    let logits: Vec<Vec<f32>> = model
+        .forward(&ids(inputs.tokens()), &ids(&mask), &ids(inputs.segments()))
+        .and_then(|logits| logits.to_vec2())
+        .expect("runs");
+    let difference = relative_difference(&expected.logits, &logits);
+    assert!(difference < 1e-4, "{difference}");
+}
+
+/// Half precision on the CPU, against f32 and against the stock model in half precision.
+#[test]
+fn half_precision_stays_near() {
+    for task in TASKS {
+        let config = Config::tiny(Family::Bert);
+        let inputs = ragged(&config, task, [3, 24]);
+        let half = fast(&config, task, &inputs, DType::F16);
+        let stock = reference(&config, task, &inputs, DType::F16);
+        let full = fast(&config, task, &inputs, DType::F32);
+        // Ten bits of fraction, some tens of roundings deep.
+        assert!(relative_difference(&half.logits, &full.logits) < 1e-2);
+        assert!(relative_difference(&stock.logits, &full.logits) < 1e-2);
+    }
+}
+
+/// The trap of fused norms and softmax: they cut gradients silently.
+#[test]
+fn gradients_reach_every_variable_of_the_plain_network() {
+    for task in TASKS {
+        let config = Config::tiny(Family::Bert);
+        let variables = VarMap::new();
+        let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+        let weights = Weights::load(&config, task, &builder).expect("made");
+        let inputs = ragged(&config, task, [3, 8]).with_guesses(vec![Guess { row: 1, token: 9 }]);
+        let selected = inputs.selected(task);
+        let selected = Tensor::from_slice(&selected, selected.len(), &Device::Cpu).expect("made");
+        let read = PlainInputs::new(&config, &inputs, &Device::Cpu).expect("made");
+        let logits = Plain::new(config, weights)
+            .logits(&read, &selected)
+            .expect("runs");
+        let gradients = logits
+            .sqr()
+            .and_then(|squares| squares.sum_all()?.backward())
+            .expect("differentiable");
+        let named = variables.data().lock().expect("no thread died").clone();
+        assert!(named.len() > 30);
+        for (name, variable) in std::collections::BTreeMap::from_iter(named) {
+            let gradient = gradients
+                .get(&variable)
+                .unwrap_or_else(|| panic!("{name}: none"));
+            let size = gradient
+                .abs()
+                .and_then(|values| values.sum_all()?.to_scalar::<f32>())
+                .expect("a number");
+            assert!(size > 0.0, "{name}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    /// Any batch, length and padding.
+    #[test]
+    fn fast_and_reference_agree_on_any_batch(
+        batch in 1usize..5, length in 3usize..40, roberta: bool, masked: bool,
+    ) {
+        let config = Config::tiny(if roberta { Family::Roberta } else { Family::Bert });
+        let task = if masked { Task::MaskedLm } else { Task::Classification };
+        let inputs = ragged(&config, task, [batch, length]);
+        prop_assume!(!inputs.selected(task).is_empty());
+        let found = fast(&config, task, &inputs, DType::F32);
+        let expected = reference(&config, task, &inputs, DType::F32);
+        prop_assert!(relative_difference(&found.logits, &expected.logits) < 1e-4);
+    }
+}
