@@ -23,6 +23,7 @@ pub mod describe;
 pub mod device;
 pub mod encoder;
 pub mod error;
+pub mod fused;
 pub mod gpt;
 pub mod job;
 pub mod llama;

@@ -5,13 +5,15 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use ops::argmax::argmax;
+use ops::attention::Kind;
 use ops::linear::{Linear, Math};
-use ops::{Gelu, attention, embedding, norm};
+use ops::{Gelu, embedding, norm};
 
 use super::config::Config;
 use super::scratch::{HeadScratch, Scratch};
 use super::weights::{BlockWeights, HeadWeights, Weights};
 use crate::checkpoint::{Affine, NormWeights};
+use crate::fused::Fused;
 
 /// An encoder with its weights on a device.
 pub struct Network {
@@ -22,6 +24,7 @@ pub struct Network {
     embedding_norm: NormWeights,
     blocks: Vec<Block>,
     head: Head,
+    attention: Kind,
 }
 
 struct Block {
@@ -50,7 +53,8 @@ impl Network {
     ///
     /// # Errors
     /// Tensors do not fit together, or the device is out of memory.
-    pub fn new(config: &Config, weights: Weights, math: Math) -> Result<Self> {
+    pub fn new(config: &Config, weights: Weights, fused: Fused) -> Result<Self> {
+        let math = fused.math;
         Ok(Self {
             config: config.clone(),
             places: places(&weights.positions, &weights.segments)?,
@@ -62,6 +66,7 @@ impl Network {
                 .collect::<Result<_>>()?,
             head: Head::new(weights.head, &weights.words, math)?,
             words: weights.words,
+            attention: fused.attention,
         })
     }
 
@@ -110,7 +115,8 @@ impl Network {
         } = scratch;
         block.qkv.forward(stream, qkv)?;
         let lengths = scratch.lengths.as_ref();
-        attention::encoder(qkv, lengths, self.config.heads, self.scale(), attended)?;
+        let attend = self.attention.encoder();
+        attend(qkv, lengths, self.config.heads, self.scale(), attended)?;
         block.output.forward(attended, delta)?;
         self.add_and_norm(&block.attention_norm, scratch)?;
         block.up.forward(stream, inner)?;

@@ -10,6 +10,7 @@ use super::inputs::{Guess, Inputs};
 use super::network::Network;
 use super::weights::Weights;
 use crate::checkpoint::Folder;
+use crate::fused::Fused;
 use crate::parity::Fixture;
 
 const NAMES: [&str; 2] = ["bert", "roberta"];
@@ -69,7 +70,7 @@ fn encode(encoder: &mut dyn Encoder) -> Outputs {
 fn both(path: &Path, task: Task, inputs: &Inputs, dtype: DType) -> [Outputs; 2] {
     let (config, weights) = load(path, task, dtype);
     let mut reference = Reference::new(&config, &weights, task, inputs).expect("fits");
-    let network = Network::new(&config, weights, ops::linear::Math::Default).expect("fits");
+    let network = Network::new(&config, weights, Fused::default()).expect("fits");
     let mut fast = Fast::new(network, task, inputs).expect("fits");
     [encode(&mut fast), encode(&mut reference)]
 }

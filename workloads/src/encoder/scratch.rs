@@ -107,3 +107,34 @@ fn places(config: &Config, inputs: &Inputs) -> Vec<u32> {
         .map(|(position, segment)| segment * positions + position)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoder::config::Family;
+
+    /// What is promised before is what is allocated afterwards.
+    #[test]
+    fn bytes_are_those_of_the_tensors() {
+        let config = Config::tiny(Family::Bert);
+        for task in [Task::Classification, Task::MaskedLm] {
+            let inputs = Inputs::seeded(&config, task, 1, [3, 24]).expect("fits");
+            let scratch =
+                Scratch::new(&config, task, &inputs, DType::F16, &Device::Cpu).expect("fits");
+            let tensors = [
+                &scratch.stream,
+                &scratch.delta,
+                &scratch.attended,
+                &scratch.qkv,
+                &scratch.inner,
+                &scratch.head.before,
+                &scratch.head.after,
+                &scratch.head.logits,
+            ];
+            let bytes: usize = tensors.iter().map(|tensor| 2 * tensor.elem_count()).sum();
+            let selected = inputs.selected(task).len();
+            let promised = Scratch::bytes(&config, task, 72, selected, DType::F16);
+            assert_eq!(promised, bytes as u64, "{task:?}");
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! Tests: every composition of the network gives the same.
 
+use std::collections::BTreeMap;
+
 use candle_core::{DType, Device, Tensor};
+use candle_nn::{VarBuilder, VarMap};
+use ops::attention::Kind;
 use proptest::prelude::*;
 
 use super::config::{Config, Family};
@@ -10,6 +14,7 @@ use super::plain::{Plain, PlainCache};
 use super::stock::Stock;
 use super::weights::Weights;
 use crate::checkpoint::seeded;
+use crate::fused::Fused;
 use crate::llama::generate::{Extent, seeded_prompt};
 
 const EXTENT: Extent = Extent {
@@ -24,8 +29,8 @@ fn weights(config: &Config, dtype: DType) -> Weights {
 }
 
 fn fast(config: &Config, dtype: DType, extent: Extent, prompt: Vec<u32>) -> Fast {
-    let network =
-        Network::new(config, weights(config, dtype), ops::linear::Math::Default).expect("fits");
+    let weights = weights(config, dtype);
+    let network = Network::new(config, weights, Fused::default()).expect("fits");
     Fast::new(network, extent, prompt).expect("fits")
 }
 
@@ -118,6 +123,86 @@ fn a_second_generation_starts_anew() {
     }
 }
 
+/// Attention with its scores in memory computes the same.
+#[test]
+fn naive_attention_agrees() {
+    let naive = Fused {
+        attention: Kind::Naive,
+        ..Fused::default()
+    };
+    for family in [Family::Gpt2, Family::StarCoder] {
+        let config = Config::tiny(family);
+        let prompt = seeded_prompt(2, config.vocab_size, EXTENT);
+        let network = Network::new(&config, weights(&config, DType::F32), naive).expect("fits");
+        let mut found = Fast::new(network, EXTENT, prompt.clone()).expect("fits");
+        let found = generate(&mut found);
+        let expected = generate(&mut fast(&config, DType::F32, EXTENT, prompt));
+        assert_eq!(found.tokens, expected.tokens, "{family:?}");
+        let difference = relative_difference(&found.last_logits, &expected.last_logits);
+        assert!(difference < 1e-4, "{family:?}: {difference}");
+    }
+}
+
+/// The trap of fused norms and softmax: they cut gradients silently.
+#[test]
+fn gradients_reach_every_variable_of_the_plain_network() {
+    for family in [Family::Gpt2, Family::StarCoder] {
+        let config = Config::tiny(family);
+        let variables = VarMap::new();
+        let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+        let weights = Weights::load(&config, &builder).expect("made");
+        let tokens = Tensor::new(&[[1u32, 2, 3, 4, 5]], &Device::Cpu).expect("made");
+        let gradients = Plain::new(config, weights)
+            .logits(&tokens)
+            .and_then(|logits| logits.sqr()?.sum_all()?.backward())
+            .expect("differentiable");
+        let named = variables.data().lock().expect("no thread died").clone();
+        assert_eq!(named.len(), 2 + 2 * 12 + 2);
+        for (name, variable) in BTreeMap::from_iter(named) {
+            let gradient = gradients
+                .get(&variable)
+                .unwrap_or_else(|| panic!("{name}: none"));
+            let size = gradient
+                .abs()
+                .and_then(|values| values.sum_all()?.to_scalar::<f32>())
+                .expect("a number");
+            assert!(size > 0.0, "{name}");
+        }
+    }
+}
+
+fn four_digits(value: f32) -> f64 {
+    format!("{value:.3e}").parse().expect("a number")
+}
+
+/// Tokens exactly, and logits in f32 to four digits: beyond these, CPUs differ.
+#[test]
+fn outputs_of_the_tiny_models() {
+    let extent = Extent {
+        decode_tokens: 8,
+        ..EXTENT
+    };
+    for name in ["gpt2-tiny", "starcoder-tiny"] {
+        let config = Config::named(name).expect("a name of this worker");
+        let prompt = seeded_prompt(2, config.vocab_size, extent);
+        let full = generate(&mut fast(&config, DType::F32, extent, prompt.clone()));
+        let half = generate(&mut fast(&config, DType::F16, extent, prompt));
+        let logits: Vec<Vec<f64>> = full
+            .last_logits
+            .iter()
+            .map(|row| row.iter().take(16).copied().map(four_digits).collect())
+            .collect();
+        let outputs = serde_json::json!({
+            "weights_seed": 1,
+            "input_seed": 2,
+            "extent": extent,
+            "f32": { "tokens": full.tokens, "last_logits_first_16": logits },
+            "f16": { "tokens": half.tokens },
+        });
+        insta::assert_json_snapshot!(format!("{name}_cpu"), outputs);
+    }
+}
+
 /// Half precision on the CPU: near f32, and near the plain composition in half precision.
 #[test]
 fn half_precision_stays_near() {
@@ -141,12 +226,8 @@ fn what_is_too_long_is_refused() {
         prompt_tokens: 100,
         decode_tokens: 29,
     };
-    let network = Network::new(
-        &config,
-        weights(&config, DType::F32),
-        ops::linear::Math::Default,
-    )
-    .expect("fits");
+    let network =
+        Network::new(&config, weights(&config, DType::F32), Fused::default()).expect("fits");
     let message = Fast::new(network, extent, vec![0; 100])
         .err()
         .expect("too long")

@@ -5,13 +5,15 @@
 //! GELU; sum and norm, for the next block. Prefill and decode differ in the attention only.
 
 use candle_core::{DType, Device, Result, Tensor, bail};
+use ops::attention::Kind;
 use ops::linear::{Linear, Math};
-use ops::{Gelu, Start, attention, embedding, norm, rope};
+use ops::{Gelu, Start, embedding, norm, rope};
 
 use super::config::Config;
 use super::scratch::{Cache, LayerCache, Scratch};
 use super::weights::{BlockWeights, Weights};
 use crate::checkpoint::{Affine, NormWeights};
+use crate::fused::Fused;
 
 /// A GPT with its weights on a device.
 pub struct Network {
@@ -21,6 +23,7 @@ pub struct Network {
     blocks: Vec<Block>,
     last_norm: NormWeights,
     head: Linear,
+    attention: Kind,
 }
 
 struct Block {
@@ -46,7 +49,8 @@ impl Network {
     ///
     /// # Errors
     /// Tensors do not fit together.
-    pub fn new(config: &Config, weights: Weights, math: Math) -> Result<Self> {
+    pub fn new(config: &Config, weights: Weights, fused: Fused) -> Result<Self> {
+        let math = fused.math;
         let head = Linear::new(weights.tokens.clone(), None)?.with_math(math);
         Ok(Self {
             config: config.clone(),
@@ -59,6 +63,7 @@ impl Network {
                 .collect::<Result<_>>()?,
             last_norm: weights.last_norm,
             head,
+            attention: fused.attention,
         })
     }
 
@@ -145,12 +150,14 @@ impl Network {
             Pass::Prefill => {
                 let start = Start::At(0);
                 rope::split_rotate_store(&scratch.qkv, None, start, query, keys, values)?;
-                attention::prefill(query, keys, values, 0, true, scale, attended)?;
+                let attend = self.attention.prefill();
+                attend(query, keys, values, 0, true, scale, attended)?;
             }
             Pass::Decode(start) => {
                 rope::split_rotate_store(&scratch.qkv, None, start, query, keys, values)?;
                 let parts = &scratch.decode;
-                attention::decode(query, keys, values, start, scale, parts, attended)?;
+                let attend = self.attention.decode();
+                attend(query, keys, values, start, scale, parts, attended)?;
             }
         }
         block.output.forward(attended, &scratch.delta)

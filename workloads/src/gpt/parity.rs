@@ -10,6 +10,7 @@ use super::network::Network;
 use super::plain::Plain;
 use super::weights::Weights;
 use crate::checkpoint::Folder;
+use crate::fused::Fused;
 use crate::llama::generate::Extent;
 use crate::parity::Fixture;
 
@@ -40,7 +41,7 @@ fn prompt(fixture: &Fixture, decode_tokens: usize) -> (Extent, Vec<u32>) {
 fn fast(fixture: &Fixture, dtype: DType, decode_tokens: usize) -> Outputs {
     let (config, weights) = load(fixture.path(), dtype);
     let (extent, prompt) = prompt(fixture, decode_tokens);
-    let network = Network::new(&config, weights, ops::linear::Math::Default).expect("fits");
+    let network = Network::new(&config, weights, Fused::default()).expect("fits");
     generate(&mut Fast::new(network, extent, prompt).expect("fits"))
 }
 
@@ -51,6 +52,7 @@ fn reference(fixture: &Fixture, decode_tokens: usize) -> Outputs {
 }
 
 fn generate(generator: &mut dyn Generator) -> Outputs {
+    generator.restart().expect("fits");
     generator.prefill().expect("runs");
     generator.decode().expect("runs");
     generator.outputs().expect("on the CPU")

@@ -129,10 +129,63 @@ impl Scratch {
         })
     }
 
-    /// Bytes of a scratch, but for the partial results of attention, which are far fewer.
-    pub fn bytes(config: &Config, batch: usize, length: usize, dtype: DType) -> u64 {
+    /// Bytes of a scratch; the ids of its last rows are far fewer.
+    pub fn bytes(config: &Config, [batch, length, capacity]: [usize; 3], dtype: DType) -> u64 {
         let row = 5 * config.hidden_size + config.qkv_size() + config.inner_size;
-        let values = batch * (length * row + config.hidden_size + config.vocab_size);
-        (values * dtype.size_in_bytes()) as u64
+        let last = if length == 1 { 0 } else { config.hidden_size };
+        let values = batch * (length * row + last + config.vocab_size);
+        let parts = DecodeScratch::bytes(batch, config.heads, config.head_dim(), capacity);
+        (values * dtype.size_in_bytes() + parts) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpt::config::Family;
+
+    fn bytes(tensors: &[&Tensor]) -> u64 {
+        tensors
+            .iter()
+            .map(|tensor| (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64)
+            .sum()
+    }
+
+    /// What is promised before is what is allocated afterwards.
+    #[test]
+    fn bytes_are_those_of_the_tensors() {
+        for (family, length) in [(Family::Gpt2, 7), (Family::StarCoder, 1)] {
+            let config = Config::tiny(family);
+            let (dtype, device) = (DType::F16, Device::Cpu);
+            let scratch = Scratch::new(&config, [3, length, 9], dtype, &device).expect("fits");
+            let Scratch {
+                residual,
+                normed,
+                attended,
+                delta,
+                qkv,
+                query,
+                inner,
+                logits,
+                ..
+            } = &scratch;
+            let tensors = [residual, normed, attended, delta, qkv, query, inner, logits];
+            let last = scratch
+                .last
+                .as_ref()
+                .map_or(0, |last| bytes(&[&last.hidden]));
+            let parts = DecodeScratch::bytes(3, config.heads, config.head_dim(), 9) as u64;
+            assert_eq!(
+                Scratch::bytes(&config, [3, length, 9], dtype),
+                bytes(&tensors) + last + parts
+            );
+            let cache = Cache::new(&config, 3, 9, dtype, &device).expect("fits");
+            let layers: Vec<&Tensor> = cache
+                .layers
+                .iter()
+                .flat_map(|layer| [&layer.keys, &layer.values])
+                .collect();
+            assert_eq!(Cache::bytes(&config, 3, 9, dtype), bytes(&layers));
+        }
     }
 }

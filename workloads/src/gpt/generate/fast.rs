@@ -3,6 +3,7 @@
 use candle_core::{DType, Result, Tensor, bail};
 use ops::Start;
 use ops::argmax::argmax;
+use ops::sequence::append;
 
 use super::{Generator, Outputs};
 use crate::gpt::config::Config;
@@ -19,21 +20,23 @@ pub struct Fast {
     cache: Cache,
     reading: Scratch,
     step: Step,
-    /// Tokens picked so far, u32 `[decode tokens + 1, batch]`.
-    picked: Tensor,
-    /// How many of its rows are filled.
-    rows: usize,
-    /// 0, 1, 2, …: what the position is set from without leaving the device.
-    places: Tensor,
+    /// The last place of the prompt, u32 `[1]`: what the position is set to at a start.
+    prompt_end: Tensor,
+    /// How many tokens of each sequence were picked.
+    picked: usize,
 }
 
 /// What one decode step works on; all that changes from step to step lies on the device.
 struct Step {
     scratch: Scratch,
-    /// Last token of each sequence, u32 `[batch, 1]`.
+    /// Last token of each sequence, u32 `[batch]`, …
     token: Tensor,
-    /// Its position, u32 `[1]`.
+    /// … and the same memory as `[batch, 1]`.
+    column: Tensor,
+    /// Its place, u32 `[1]`.
     position: Tensor,
+    /// All sequences, u32 `[batch, prompt + decode tokens + 1]`; the part of the prompt is unused.
+    sequences: Tensor,
 }
 
 impl Fast {
@@ -45,6 +48,9 @@ impl Fast {
     pub fn new(network: Network, extent: Extent, prompt: Vec<u32>) -> Result<Self> {
         let (dtype, device) = (network.dtype(), network.device().clone());
         let (batch, capacity) = (extent.batch, extent.positions());
+        if extent.prompt_tokens == 0 {
+            bail!("the prompt is empty, expected 1 or more tokens");
+        }
         if capacity > network.config().positions {
             bail!(
                 "prompt and decode tokens make {capacity} positions, the model has {}",
@@ -55,6 +61,8 @@ impl Fast {
             let sizes = [batch, length, capacity];
             Scratch::new(network.config(), sizes, dtype, &device)
         };
+        let token = Tensor::zeros(batch, DType::U32, &device)?;
+        let last = u32::try_from(extent.prompt_tokens - 1).map_err(candle_core::Error::wrap)?;
         Ok(Self {
             extent,
             prompt: Tensor::from_vec(prompt, (batch, extent.prompt_tokens), &device)?,
@@ -62,12 +70,13 @@ impl Fast {
             reading: scratch(extent.prompt_tokens)?,
             step: Step {
                 scratch: scratch(1)?,
-                token: Tensor::zeros((batch, 1), DType::U32, &device)?,
+                column: token.reshape((batch, 1))?,
+                token,
                 position: Tensor::zeros(1, DType::U32, &device)?,
+                sequences: Tensor::zeros((batch, capacity + 1), DType::U32, &device)?,
             },
-            picked: Tensor::zeros((extent.decode_tokens + 1, batch), DType::U32, &device)?,
-            rows: 0,
-            places: Tensor::from_vec((0..=place(capacity)).collect(), capacity + 1, &device)?,
+            prompt_end: Tensor::new(&[last], &device)?,
+            picked: 0,
             network,
         })
     }
@@ -76,48 +85,44 @@ impl Fast {
     pub fn bytes(config: &Config, extent: Extent, dtype: DType) -> u64 {
         let (batch, capacity) = (extent.batch, extent.positions());
         Cache::bytes(config, batch, capacity, dtype)
-            + Scratch::bytes(config, batch, extent.prompt_tokens, dtype)
-            + Scratch::bytes(config, batch, 1, dtype)
-    }
-
-    /// Keeps the token that was just picked, and sets the position that it will be read at.
-    fn keep(&mut self) -> Result<()> {
-        let row = self.step.token.reshape((1, self.extent.batch))?;
-        self.picked.slice_set(&row, 0, self.rows)?;
-        let next = self.extent.prompt_tokens + self.rows;
-        self.rows += 1;
-        self.step
-            .position
-            .slice_set(&self.places.narrow(0, next, 1)?, 0, 0)
+            + Scratch::bytes(config, [batch, extent.prompt_tokens, capacity], dtype)
+            + Scratch::bytes(config, [batch, 1, capacity], dtype)
     }
 }
 
 impl Step {
-    /// Reads the last token at its position, and picks the next in its place.
+    /// Reads the last token at its place, and picks the next.
     fn take(&self, network: &Network, cache: &Cache) -> Result<()> {
         let pass = Pass::Decode(Start::Device(&self.position));
-        network.forward(&self.token, pass, cache, &self.scratch)?;
-        argmax(&self.scratch.logits, &self.token)
+        network.forward(&self.column, pass, cache, &self.scratch)?;
+        self.pick(&self.scratch.logits)
+    }
+
+    /// Appends the most likely token.
+    fn pick(&self, logits: &Tensor) -> Result<()> {
+        argmax(logits, &self.token)?;
+        append(&self.token, &self.position, &self.sequences)
     }
 }
 
 impl Generator for Fast {
     fn restart(&mut self) -> Result<()> {
-        self.rows = 0;
-        Ok(())
+        self.picked = 0;
+        self.step.position.slice_set(&self.prompt_end, 0, 0)
     }
 
     fn prefill(&mut self) -> Result<()> {
         self.network
             .forward(&self.prompt, Pass::Prefill, &self.cache, &self.reading)?;
-        argmax(&self.reading.logits, &self.step.token)?;
-        self.keep()
+        self.step.pick(&self.reading.logits)?;
+        self.picked = 1;
+        Ok(())
     }
 
     fn decode(&mut self) -> Result<()> {
         for _ in 0..self.extent.decode_tokens {
             self.step.take(&self.network, &self.cache)?;
-            self.keep()?;
+            self.picked += 1;
         }
         Ok(())
     }
@@ -127,20 +132,16 @@ impl Generator for Fast {
     }
 
     fn outputs(&self) -> Result<Outputs> {
-        let logits = match self.rows {
+        let logits = match self.picked {
             0 => return Ok(Outputs::default()),
             1 => &self.reading.logits,
             _ => &self.step.scratch.logits,
         };
-        let picked = self.picked.narrow(0, 0, self.rows)?;
+        let first = self.extent.prompt_tokens;
+        let picked = self.step.sequences.narrow(1, first, self.picked)?;
         Ok(Outputs {
-            tokens: picked.t()?.contiguous()?.to_vec2()?,
+            tokens: picked.to_vec2()?,
             last_logits: logits.to_dtype(DType::F32)?.to_vec2()?,
         })
     }
-}
-
-/// A position as it lies on the device.
-fn place(position: usize) -> u32 {
-    u32::try_from(position).expect("the positions of a model are far below 2^32")
 }
