@@ -10,6 +10,7 @@ pub mod config;
 #[cfg(test)]
 mod cost;
 pub mod encode;
+pub mod family;
 mod hugging_face;
 pub mod inputs;
 pub mod network;

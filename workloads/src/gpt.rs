@@ -8,6 +8,7 @@
 mod agreement;
 pub mod config;
 pub mod cost;
+pub mod family;
 pub mod generate;
 mod hugging_face;
 pub mod network;

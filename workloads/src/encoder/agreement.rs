@@ -8,37 +8,40 @@ use candle_transformers::models::xlm_roberta;
 use ops::attention::Kind;
 use proptest::prelude::*;
 
-use super::config::{Config, Family, Task};
-use super::encode::{Encoder, Fast, Outputs, Reference};
+use super::config::{Config, Family};
+use crate::job::word::Head;
+use super::encode::{Fast, Reference};
 use super::inputs::{Guess, Inputs};
 use super::network::Network;
+use super::quality::Expected;
 use super::plain::{Plain, PlainInputs};
 use super::weights::Weights;
+use crate::reading::{Reader, Scores};
 use crate::checkpoint::seeded;
 use crate::fused::Fused;
 
 const FAMILIES: [Family; 2] = [Family::Bert, Family::Roberta];
-const TASKS: [Task; 2] = [Task::Classification, Task::MaskedLm];
+const HEADS: [Head; 2] = [Head::Classification, Head::MaskedLm];
 
-fn weights(config: &Config, task: Task, dtype: DType) -> Weights {
-    let weights = seeded(1, config.parameters(task), dtype, &Device::Cpu);
-    Weights::load(config, task, &weights).expect("seeded weights have every tensor")
+fn weights(config: &Config, head: Head, dtype: DType) -> Weights {
+    let weights = seeded(1, config.parameters(head), dtype, &Device::Cpu);
+    Weights::load(config, head, &weights).expect("seeded weights have every tensor")
 }
 
-fn fast(config: &Config, task: Task, inputs: &Inputs, dtype: DType) -> Outputs {
-    let weights = weights(config, task, dtype);
+fn fast(config: &Config, head: Head, inputs: &Inputs, dtype: DType) -> Scores {
+    let weights = weights(config, head, dtype);
     let network = Network::new(config, weights, Fused::default()).expect("fits");
-    encode(&mut Fast::new(network, task, inputs).expect("fits"))
+    encode(&mut Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits"))
 }
 
-fn reference(config: &Config, task: Task, inputs: &Inputs, dtype: DType) -> Outputs {
-    let weights = weights(config, task, dtype);
-    encode(&mut Reference::new(config, &weights, task, inputs).expect("fits"))
+fn reference(config: &Config, head: Head, inputs: &Inputs, dtype: DType) -> Scores {
+    let weights = weights(config, head, dtype);
+    encode(&mut Reference::new(config, &weights, head, inputs.clone(), Expected::Unknown).expect("fits"))
 }
 
-fn plain(config: &Config, task: Task, inputs: &Inputs) -> Vec<Vec<f32>> {
-    let weights = weights(config, task, DType::F32);
-    let selected = inputs.selected(task);
+fn plain(config: &Config, head: Head, inputs: &Inputs) -> Vec<Vec<f32>> {
+    let weights = weights(config, head, DType::F32);
+    let selected = inputs.selected(head);
     let selected = Tensor::from_slice(&selected, selected.len(), &Device::Cpu).expect("made");
     let inputs = PlainInputs::new(config, inputs, &Device::Cpu).expect("made");
     Plain::new(config.clone(), weights)
@@ -47,10 +50,10 @@ fn plain(config: &Config, task: Task, inputs: &Inputs) -> Vec<Vec<f32>> {
         .expect("runs")
 }
 
-fn encode(encoder: &mut dyn Encoder) -> Outputs {
-    assert_eq!(encoder.outputs().expect("nothing yet"), Outputs::default());
-    encoder.encode().expect("runs");
-    encoder.outputs().expect("on the CPU")
+fn encode(encoder: &mut dyn Reader) -> Scores {
+    assert!(encoder.scores().is_err(), "nothing was read yet");
+    encoder.infer().expect("runs");
+    encoder.scores().expect("on the CPU")
 }
 
 /// Largest difference as a share of the largest value.
@@ -70,8 +73,8 @@ fn relative_difference(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f32 {
 
 /// Seeded text in which all but the first sequence are shorter than the batch is wide, and in
 /// which segments change half-way where the model knows two.
-fn ragged(config: &Config, task: Task, [batch, length]: [usize; 2]) -> Inputs {
-    let full = Inputs::seeded(config, task, 7, [batch, length]).expect("fits");
+fn ragged(config: &Config, head: Head, [batch, length]: [usize; 2]) -> Inputs {
+    let full = Inputs::seeded(config, head, 7, [batch, length]).expect("fits");
     let lengths: Vec<u32> = (0..batch)
         .map(|sequence| u32::try_from((length - sequence % length).max(1)).expect("small"))
         .collect();
@@ -102,18 +105,18 @@ fn ragged(config: &Config, task: Task, [batch, length]: [usize; 2]) -> Inputs {
 fn fast_reference_and_plain_agree() {
     for family in FAMILIES {
         let config = Config::tiny(family);
-        for task in TASKS {
+        for head in HEADS {
             for inputs in [
-                Inputs::seeded(&config, task, 2, [3, 24]).expect("fits"),
-                ragged(&config, task, [3, 24]),
+                Inputs::seeded(&config, head, 2, [3, 24]).expect("fits"),
+                ragged(&config, head, [3, 24]),
             ] {
-                let found = fast(&config, task, &inputs, DType::F32);
-                let expected = reference(&config, task, &inputs, DType::F32);
-                assert_eq!(found.choices, expected.choices, "{family:?} {task:?}");
-                let plain = plain(&config, task, &inputs);
+                let found = fast(&config, head, &inputs, DType::F32);
+                let expected = reference(&config, head, &inputs, DType::F32);
+                assert_eq!(found.choices, expected.choices, "{family:?} {head:?}");
+                let plain = plain(&config, head, &inputs);
                 for other in [&expected.logits, &plain] {
                     let difference = relative_difference(&found.logits, other);
-                    assert!(difference < 1e-4, "{family:?} {task:?}: {difference}");
+                    assert!(difference < 1e-4, "{family:?} {head:?}: {difference}");
                 }
             }
         }
@@ -125,16 +128,16 @@ fn fast_reference_and_plain_agree() {
 fn a_padded_sequence_gives_what_it_gives_alone() {
     for family in FAMILIES {
         let config = Config::tiny(family);
-        let task = Task::Classification;
-        let together = fast(&config, task, &ragged(&config, task, [3, 9]), DType::F32);
+        let head = Head::Classification;
+        let together = fast(&config, head, &ragged(&config, head, [3, 9]), DType::F32);
         for (sequence, row) in together.logits.iter().enumerate() {
-            let batch = ragged(&config, task, [3, 9]);
+            let batch = ragged(&config, head, [3, 9]);
             let length = batch.lengths()[sequence] as usize;
             let of = |values: &[u32]| values[sequence * 9..sequence * 9 + length].to_vec();
             let alone = Inputs::new(1, of(batch.tokens()))
                 .expect("one")
                 .with_segments(of(batch.segments()));
-            let alone = fast(&config, task, &alone, DType::F32);
+            let alone = fast(&config, head, &alone, DType::F32);
             let difference = relative_difference(&alone.logits, std::slice::from_ref(row));
             assert!(difference < 1e-5, "{family:?} {sequence}: {difference}");
         }
@@ -145,9 +148,9 @@ fn a_padded_sequence_gives_what_it_gives_alone() {
 #[test]
 fn roberta_equals_the_stock_xlm_roberta() {
     let config = Config::tiny(Family::Roberta);
-    let task = Task::Classification;
-    let inputs = ragged(&config, task, [3, 24]);
-    let expected = fast(&config, task, &inputs, DType::F32);
+    let head = Head::Classification;
+    let inputs = ragged(&config, head, [3, 24]);
+    let expected = fast(&config, head, &inputs, DType::F32);
 
     let stock = xlm_roberta::Config {
         hidden_size: config.hidden_size,
@@ -164,9 +167,9 @@ fn roberta_equals_the_stock_xlm_roberta() {
         type_vocab_size: config.segments,
         pad_token_id: config.special.pad,
     };
-    let seeded = seeded(1, config.parameters(task), DType::F32, &Device::Cpu);
+    let seeded = seeded(1, config.parameters(head), DType::F32, &Device::Cpu);
     let tensors = config
-        .tensors(task)
+        .tensors(head)
         .into_iter()
         .map(|(name, shape)| {
             let init = if name.contains("Norm.weight") {
@@ -203,12 +206,12 @@ fn naive_attention_agrees() {
         ..Fused::default()
     };
     let config = Config::tiny(Family::Bert);
-    for task in TASKS {
-        let inputs = ragged(&config, task, [3, 24]);
-        let weights = weights(&config, task, DType::F32);
+    for head in HEADS {
+        let inputs = ragged(&config, head, [3, 24]);
+        let weights = weights(&config, head, DType::F32);
         let network = Network::new(&config, weights, naive).expect("fits");
-        let found = encode(&mut Fast::new(network, task, &inputs).expect("fits"));
-        let expected = fast(&config, task, &inputs, DType::F32);
+        let found = encode(&mut Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits"));
+        let expected = fast(&config, head, &inputs, DType::F32);
         assert!(relative_difference(&found.logits, &expected.logits) < 1e-4);
     }
 }
@@ -223,10 +226,10 @@ fn outputs_of_the_tiny_models() {
     for name in ["bert-tiny", "roberta-tiny"] {
         let config = Config::named(name).expect("a name of this worker");
         let mut outputs = serde_json::Map::new();
-        for (task, key) in TASKS.into_iter().zip(["classification", "masked_lm"]) {
-            let inputs = Inputs::seeded(&config, task, 2, [3, 24]).expect("fits");
-            let full = fast(&config, task, &inputs, DType::F32);
-            let half = fast(&config, task, &inputs, DType::F16);
+        for (head, key) in HEADS.into_iter().zip(["classification", "masked_lm"]) {
+            let inputs = Inputs::seeded(&config, head, 2, [3, 24]).expect("fits");
+            let full = fast(&config, head, &inputs, DType::F32);
+            let half = fast(&config, head, &inputs, DType::F16);
             let logits: Vec<Vec<f64>> = full
                 .logits
                 .iter()
@@ -245,12 +248,12 @@ fn outputs_of_the_tiny_models() {
 /// Half precision on the CPU, against f32 and against the stock model in half precision.
 #[test]
 fn half_precision_stays_near() {
-    for task in TASKS {
+    for head in HEADS {
         let config = Config::tiny(Family::Bert);
-        let inputs = ragged(&config, task, [3, 24]);
-        let half = fast(&config, task, &inputs, DType::F16);
-        let stock = reference(&config, task, &inputs, DType::F16);
-        let full = fast(&config, task, &inputs, DType::F32);
+        let inputs = ragged(&config, head, [3, 24]);
+        let half = fast(&config, head, &inputs, DType::F16);
+        let stock = reference(&config, head, &inputs, DType::F16);
+        let full = fast(&config, head, &inputs, DType::F32);
         // Ten bits of fraction, some tens of roundings deep.
         assert!(relative_difference(&half.logits, &full.logits) < 1e-2);
         assert!(relative_difference(&stock.logits, &full.logits) < 1e-2);
@@ -260,13 +263,13 @@ fn half_precision_stays_near() {
 /// The trap of fused norms and softmax: they cut gradients silently.
 #[test]
 fn gradients_reach_every_variable_of_the_plain_network() {
-    for task in TASKS {
+    for head in HEADS {
         let config = Config::tiny(Family::Bert);
         let variables = VarMap::new();
         let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-        let weights = Weights::load(&config, task, &builder).expect("made");
-        let inputs = ragged(&config, task, [3, 8]).with_guesses(vec![Guess { row: 1, token: 9 }]);
-        let selected = inputs.selected(task);
+        let weights = Weights::load(&config, head, &builder).expect("made");
+        let inputs = ragged(&config, head, [3, 8]).with_guesses(vec![Guess { row: 1, token: 9 }]);
+        let selected = inputs.selected(head);
         let selected = Tensor::from_slice(&selected, selected.len(), &Device::Cpu).expect("made");
         let read = PlainInputs::new(&config, &inputs, &Device::Cpu).expect("made");
         let logits = Plain::new(config, weights)
@@ -302,11 +305,11 @@ proptest! {
         batch in 1usize..5, length in 3usize..40, roberta: bool, masked: bool,
     ) {
         let config = Config::tiny(if roberta { Family::Roberta } else { Family::Bert });
-        let task = if masked { Task::MaskedLm } else { Task::Classification };
-        let inputs = ragged(&config, task, [batch, length]);
-        prop_assume!(!inputs.selected(task).is_empty());
-        let found = fast(&config, task, &inputs, DType::F32);
-        let expected = reference(&config, task, &inputs, DType::F32);
+        let head = if masked { Head::MaskedLm } else { Head::Classification };
+        let inputs = ragged(&config, head, [batch, length]);
+        prop_assume!(!inputs.selected(head).is_empty());
+        let found = fast(&config, head, &inputs, DType::F32);
+        let expected = reference(&config, head, &inputs, DType::F32);
         prop_assert!(relative_difference(&found.logits, &expected.logits) < 1e-4);
     }
 }

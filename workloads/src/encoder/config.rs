@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::job::word::Head;
+
 /// Which released family a model belongs to: they differ in the names of their tensors and in
 /// where positions begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -11,17 +13,6 @@ pub enum Family {
     Bert,
     /// `RoBERTa`: positions from 2, the place of the padding token and those before it being kept.
     Roberta,
-}
-
-/// What is asked of the encoded text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Task {
-    /// The class of each sequence, from its first position.
-    #[default]
-    Classification,
-    /// The token behind each mask.
-    MaskedLm,
 }
 
 /// Tokens with a meaning of their own.
@@ -70,15 +61,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Names of the sizes that this worker runs.
-    pub const NAMES: [&'static str; 6] = [
-        "bert-tiny",
-        "bert-base",
-        "bert-large",
-        "roberta-tiny",
-        "roberta-base",
-        "roberta-large",
-    ];
+    /// Names of the sizes of BERT that this worker runs, the smallest first.
+    pub const BERT: [&'static str; 3] = ["bert-tiny", "bert-base", "bert-large"];
+
+    /// Those of `RoBERTa`.
+    pub const ROBERTA: [&'static str; 3] = ["roberta-tiny", "roberta-base", "roberta-large"];
 
     /// The model of this name, where it is one of these families.
     pub fn named(model: &str) -> Option<Self> {
@@ -151,8 +138,8 @@ impl Config {
         self.positions - self.family.first_position()
     }
 
-    /// Every tensor of a checkpoint with the head of a task, by its Hugging Face name.
-    pub fn tensors(&self, task: Task) -> Vec<(String, Vec<usize>)> {
+    /// Every tensor of a checkpoint with the head of a head, by its Hugging Face name.
+    pub fn tensors(&self, head: Head) -> Vec<(String, Vec<usize>)> {
         let (hidden, inner) = (self.hidden_size, self.inner_size);
         let body = self.family.prefix();
         let mut tensors: Vec<(String, Vec<usize>)> = [
@@ -187,11 +174,11 @@ impl Config {
                 put(format!("{body}.encoder.layer.{layer}.{name}"), weight);
             }
         }
-        let names = self.family.head_names(task);
+        let names = self.family.head_names(head);
         put(names.dense.to_owned(), vec![hidden, hidden]);
-        match task {
-            Task::Classification => put(names.last.to_owned(), vec![self.classes, hidden]),
-            Task::MaskedLm => {
+        match head {
+            Head::Classification => put(names.last.to_owned(), vec![self.classes, hidden]),
+            Head::MaskedLm => {
                 put(names.last.to_owned(), vec![hidden]);
                 // The matrix is the word embedding.
                 tensors.push((names.vocabulary_bias.to_owned(), vec![self.vocab_size]));
@@ -200,9 +187,9 @@ impl Config {
         tensors
     }
 
-    /// Number of parameters, the head of a task included.
-    pub fn parameters(&self, task: Task) -> u64 {
-        crate::checkpoint::parameters(&self.tensors(task))
+    /// Number of parameters, the head of a head included.
+    pub fn parameters(&self, head: Head) -> u64 {
+        crate::checkpoint::parameters(&self.tensors(head))
     }
 }
 
@@ -233,15 +220,15 @@ impl Family {
         }
     }
 
-    pub(super) const fn head_names(self, task: Task) -> HeadNames {
-        let (dense, last) = match (self, task) {
-            (Self::Bert, Task::Classification) => ("bert.pooler.dense", "classifier"),
-            (Self::Roberta, Task::Classification) => ("classifier.dense", "classifier.out_proj"),
-            (Self::Bert, Task::MaskedLm) => (
+    pub(super) const fn head_names(self, head: Head) -> HeadNames {
+        let (dense, last) = match (self, head) {
+            (Self::Bert, Head::Classification) => ("bert.pooler.dense", "classifier"),
+            (Self::Roberta, Head::Classification) => ("classifier.dense", "classifier.out_proj"),
+            (Self::Bert, Head::MaskedLm) => (
                 "cls.predictions.transform.dense",
                 "cls.predictions.transform.LayerNorm",
             ),
-            (Self::Roberta, Task::MaskedLm) => ("lm_head.dense", "lm_head.layer_norm"),
+            (Self::Roberta, Head::MaskedLm) => ("lm_head.dense", "lm_head.layer_norm"),
         };
         HeadNames {
             dense,
@@ -308,20 +295,20 @@ mod tests {
         ] {
             let config = Config::named(model).expect("a name of this worker");
             assert_eq!(
-                config.parameters(Task::Classification),
+                config.parameters(Head::Classification),
                 published,
                 "{model}"
             );
         }
         // Transformers' count for BertForMaskedLM of bert-base-uncased.
         let base = Config::named("bert-base").expect("a name of this worker");
-        assert_eq!(base.parameters(Task::MaskedLm), 109_514_298);
+        assert_eq!(base.parameters(Head::MaskedLm), 109_514_298);
         assert_eq!(Config::named("bert"), None);
     }
 
     #[test]
     fn every_name_has_room_for_its_special_tokens_and_positions() {
-        for name in Config::NAMES {
+        for name in Config::BERT.into_iter().chain(Config::ROBERTA) {
             let config = Config::named(name).expect("a name of this worker");
             let special = config.special;
             for token in [special.pad, special.first, special.last, special.mask] {
@@ -338,8 +325,8 @@ mod tests {
     #[test]
     fn tiny_weights_stay_below_two_mebibytes() {
         for family in [Family::Bert, Family::Roberta] {
-            for task in [Task::Classification, Task::MaskedLm] {
-                assert!(Config::tiny(family).parameters(task) * 4 < 2 << 20);
+            for head in [Head::Classification, Head::MaskedLm] {
+                assert!(Config::tiny(family).parameters(head) * 4 < 2 << 20);
             }
         }
     }

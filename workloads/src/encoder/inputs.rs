@@ -3,7 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::config::{Config, Family, Task};
+use super::config::{Config, Family};
+use crate::job::word::Head;
 use crate::Error;
 
 /// A batch of sequences on the host.
@@ -75,13 +76,13 @@ impl Inputs {
     }
 
     /// Random words between the tokens that begin and end a sequence, every sequence of the full
-    /// `length`; for [`Task::MaskedLm`] 15 % of them, and at least one, are hidden.
+    /// `length`; for [`Head::MaskedLm`] 15 % of them, and at least one, are hidden.
     ///
     /// # Errors
     /// `length` has no room for a word, or is beyond the positions of the model.
     pub fn seeded(
         config: &Config,
-        task: Task,
+        head: Head,
         seed: u64,
         [batch, length]: [usize; 2],
     ) -> Result<Self, Error> {
@@ -105,16 +106,21 @@ impl Inputs {
             tokens.push(special.last);
         }
         let inputs = Self::new(batch, tokens)?;
-        Ok(match task {
-            Task::Classification => inputs,
-            Task::MaskedLm => inputs.hide(special.mask, &mut rng),
+        Ok(match head {
+            Head::Classification => inputs,
+            Head::MaskedLm => inputs.hide(special.mask, &mut rng),
         })
+    }
+
+    /// Words that are hidden in a sequence of `length` tokens for [`Head::MaskedLm`].
+    pub fn hidden(length: usize) -> usize {
+        (length.saturating_sub(2) * ONE_HIDDEN_OF.0 / ONE_HIDDEN_OF.1).max(1)
     }
 
     /// Hides some words of each sequence, neither its first nor its last token.
     fn hide(mut self, mask: u32, rng: &mut ChaCha8Rng) -> Self {
         let words = self.length - 2;
-        let hidden = (words * ONE_HIDDEN_OF.0 / ONE_HIDDEN_OF.1).max(1);
+        let hidden = Self::hidden(self.length);
         for sequence in 0..self.batch {
             let mut places: Vec<usize> = (1..=words).collect();
             // The first steps of Fisher and Yates' shuffle.
@@ -197,14 +203,14 @@ impl Inputs {
         positions
     }
 
-    /// Rows that the head of a task reads: the first of each sequence, or those to be guessed.
-    pub fn selected(&self, task: Task) -> Vec<u32> {
-        match task {
-            Task::Classification => (0..self.batch * self.length)
+    /// Rows that the head of a head reads: the first of each sequence, or those to be guessed.
+    pub fn selected(&self, head: Head) -> Vec<u32> {
+        match head {
+            Head::Classification => (0..self.batch * self.length)
                 .step_by(self.length)
                 .map(|row| u32::try_from(row).expect("rows are far fewer than 2^32"))
                 .collect(),
-            Task::MaskedLm => self.guesses.iter().map(|guess| guess.row).collect(),
+            Head::MaskedLm => self.guesses.iter().map(|guess| guess.row).collect(),
         }
     }
 
@@ -212,7 +218,7 @@ impl Inputs {
     ///
     /// # Errors
     /// What is wrong, and what was expected.
-    pub fn check(&self, config: &Config, task: Task) -> Result<(), Error> {
+    pub fn check(&self, config: &Config, head: Head) -> Result<(), Error> {
         let refuse = |problem: String| Err(Error::Request(problem));
         if self.length > config.most_tokens() {
             return refuse(format!(
@@ -255,7 +261,7 @@ impl Inputs {
                 self.length
             ));
         }
-        let selected = self.selected(task);
+        let selected = self.selected(head);
         if selected.is_empty() || beyond(&selected, rows).is_some() {
             return refuse(format!(
                 "{} tokens are to be guessed, expected 1 or more of the {rows} rows",
@@ -279,26 +285,26 @@ mod tests {
         for family in [Family::Bert, Family::Roberta] {
             let config = Config::tiny(family);
             let special = config.special;
-            let seeded = |task, seed| Inputs::seeded(&config, task, seed, [3, 42]).expect("fits");
-            let inputs = seeded(Task::Classification, 1);
+            let seeded = |head, seed| Inputs::seeded(&config, head, seed, [3, 42]).expect("fits");
+            let inputs = seeded(Head::Classification, 1);
             for sequence in inputs.tokens().chunks(42) {
                 assert_eq!((sequence[0], sequence[41]), (special.first, special.last));
                 let words = special.words_from..special.words_until;
                 assert!(sequence[1..41].iter().all(|token| words.contains(token)));
             }
-            assert_eq!(inputs, seeded(Task::Classification, 1));
-            assert_ne!(inputs, seeded(Task::Classification, 2));
-            inputs.check(&config, Task::Classification).expect("reads");
+            assert_eq!(inputs, seeded(Head::Classification, 1));
+            assert_ne!(inputs, seeded(Head::Classification, 2));
+            inputs.check(&config, Head::Classification).expect("reads");
             assert!(!inputs.is_padded());
-            assert_eq!(inputs.selected(Task::Classification), [0, 42, 84]);
+            assert_eq!(inputs.selected(Head::Classification), [0, 42, 84]);
         }
     }
 
     #[test]
     fn a_masked_text_is_the_text_with_15_percent_hidden() {
         let config = Config::tiny(Family::Bert);
-        let seeded = |task| Inputs::seeded(&config, task, 1, [3, 42]).expect("fits");
-        let (text, masked) = (seeded(Task::Classification), seeded(Task::MaskedLm));
+        let seeded = |head| Inputs::seeded(&config, head, 1, [3, 42]).expect("fits");
+        let (text, masked) = (seeded(Head::Classification), seeded(Head::MaskedLm));
         // 15 % of 40 words, in each of three sequences.
         assert_eq!(masked.guesses().len(), 18);
         assert!(masked.guesses().is_sorted_by(|a, b| a.row < b.row));
@@ -308,7 +314,7 @@ mod tests {
             restored[*row as usize] = *token;
         }
         assert_eq!(restored, text.tokens());
-        masked.check(&config, Task::MaskedLm).expect("reads");
+        masked.check(&config, Head::MaskedLm).expect("reads");
     }
 
     #[test]
@@ -325,13 +331,13 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let config = Config::tiny(Family::Bert);
         let inputs = || Inputs::new(2, vec![5; 8]).expect("two of four");
-        let refusal = |inputs: Inputs, task| {
+        let refusal = |inputs: Inputs, head| {
             inputs
-                .check(&config, task)
+                .check(&config, head)
                 .expect_err("cannot be read")
                 .to_string()
         };
-        let class = Task::Classification;
+        let class = Head::Classification;
         for (message, expected) in [
             (
                 refusal(Inputs::new(1, vec![128]).expect("one"), class),
@@ -354,7 +360,7 @@ mod tests {
                 "8 segments and 1 lengths",
             ),
             (
-                refusal(inputs(), Task::MaskedLm),
+                refusal(inputs(), Head::MaskedLm),
                 "0 tokens are to be guessed",
             ),
         ] {

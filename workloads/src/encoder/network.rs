@@ -23,7 +23,7 @@ pub struct Network {
     places: Tensor,
     embedding_norm: NormWeights,
     blocks: Vec<Block>,
-    head: Head,
+    head: HeadLayers,
     attention: Kind,
 }
 
@@ -36,7 +36,7 @@ struct Block {
     feed_forward_norm: NormWeights,
 }
 
-enum Head {
+enum HeadLayers {
     Classification {
         dense: Linear,
         classes: Linear,
@@ -64,7 +64,7 @@ impl Network {
                 .into_iter()
                 .map(|block| Block::new(block, math))
                 .collect::<Result<_>>()?,
-            head: Head::new(weights.head, &weights.words, math)?,
+            head: HeadLayers::new(weights.head, &weights.words, math)?,
             words: weights.words,
             attention: fused.attention,
         })
@@ -132,12 +132,12 @@ impl Network {
             ..
         } = scratch;
         match &self.head {
-            Head::Classification { dense, classes } => {
+            HeadLayers::Classification { dense, classes } => {
                 dense.forward(before, after)?;
                 before.slice_set(&after.tanh()?, 0, 0)?;
                 classes.forward(before, logits)
             }
-            Head::MaskedLm { dense, norm, words } => {
+            HeadLayers::MaskedLm { dense, norm, words } => {
                 dense.forward(before, after)?;
                 let NormWeights { weight, bias } = norm;
                 norm::layer_norm(after, weight, bias, self.epsilon(), after)?;
@@ -179,7 +179,7 @@ impl Block {
     }
 }
 
-impl Head {
+impl HeadLayers {
     fn new(weights: HeadWeights, words: &Tensor, math: Math) -> Result<Self> {
         Ok(match weights {
             HeadWeights::Classification { dense, classes } => Self::Classification {

@@ -4,31 +4,34 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::config::{Config, Task};
-use super::encode::{Encoder, Fast, Outputs, Reference};
+use super::config::Config;
+use crate::job::word::Head;
+use super::encode::{Fast, Reference};
 use super::inputs::{Guess, Inputs};
 use super::network::Network;
+use super::quality::Expected;
 use super::weights::Weights;
+use crate::reading::{Reader, Scores};
 use crate::checkpoint::Folder;
 use crate::fused::Fused;
 use crate::parity::Fixture;
 
 const NAMES: [&str; 2] = ["bert", "roberta"];
-const TASKS: [(Task, &str); 2] = [
-    (Task::Classification, "class_logits"),
-    (Task::MaskedLm, "masked_logits"),
+const HEADS: [(Head, &str); 2] = [
+    (Head::Classification, "class_logits"),
+    (Head::MaskedLm, "masked_logits"),
 ];
 
-fn load(path: &Path, task: Task, dtype: DType) -> (Config, Weights) {
+fn load(path: &Path, head: Head, dtype: DType) -> (Config, Weights) {
     let folder = Folder::new(path);
     let config = folder
         .config(Config::from_hugging_face)
         .expect("a supported model");
     let spelling = config.family.spelling();
     let weights = folder
-        .weights(&config.tensors(task), spelling, dtype, &Device::Cpu)
+        .weights(&config.tensors(head), spelling, dtype, &Device::Cpu)
         .expect("every tensor");
-    let weights = Weights::load(&config, task, &weights).expect("every tensor");
+    let weights = Weights::load(&config, head, &weights).expect("every tensor");
     (config, weights)
 }
 
@@ -62,30 +65,30 @@ fn inputs(fixture: &Fixture, case: &str) -> Inputs {
     inputs.with_guesses(guesses)
 }
 
-fn encode(encoder: &mut dyn Encoder) -> Outputs {
-    encoder.encode().expect("runs");
-    encoder.outputs().expect("on the CPU")
+fn encode(encoder: &mut dyn Reader) -> Scores {
+    encoder.infer().expect("runs");
+    encoder.scores().expect("on the CPU")
 }
 
-fn both(path: &Path, task: Task, inputs: &Inputs, dtype: DType) -> [Outputs; 2] {
-    let (config, weights) = load(path, task, dtype);
-    let mut reference = Reference::new(&config, &weights, task, inputs).expect("fits");
+fn both(path: &Path, head: Head, inputs: &Inputs, dtype: DType) -> [Scores; 2] {
+    let (config, weights) = load(path, head, dtype);
+    let mut reference = Reference::new(&config, &weights, head, inputs.clone(), Expected::Unknown).expect("fits");
     let network = Network::new(&config, weights, Fused::default()).expect("fits");
-    let mut fast = Fast::new(network, task, inputs).expect("fits");
+    let mut fast = Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits");
     [encode(&mut fast), encode(&mut reference)]
 }
 
-/// Rows of `expected` that the task selects.
-fn selected(expected: &Tensor, task: Task, inputs: &Inputs) -> Vec<Vec<f32>> {
-    match task {
-        Task::Classification => expected.to_vec2().expect("a matrix"),
-        Task::MaskedLm => {
+/// Rows of `expected` that the head selects.
+fn selected(expected: &Tensor, head: Head, inputs: &Inputs) -> Vec<Vec<f32>> {
+    match head {
+        Head::Classification => expected.to_vec2().expect("a matrix"),
+        Head::MaskedLm => {
             let rows: Vec<Vec<f32>> = expected
                 .flatten(0, 1)
                 .and_then(|rows| rows.to_vec2())
                 .expect("a matrix for each sequence");
             let row = |row: u32| rows[row as usize].clone();
-            inputs.selected(task).into_iter().map(row).collect()
+            inputs.selected(head).into_iter().map(row).collect()
         }
     }
 }
@@ -96,12 +99,12 @@ fn logits_are_those_of_pytorch_with_and_without_padding() {
         let fixture = Fixture::open(name);
         for case in ["plain", "padded"] {
             let inputs = inputs(&fixture, case);
-            for (task, logits) in TASKS {
+            for (head, logits) in HEADS {
                 let expected = fixture.tensor(&format!("{case}.{logits}"));
-                let expected = selected(&expected, task, &inputs);
-                for found in both(fixture.path(), task, &inputs, DType::F32) {
+                let expected = selected(&expected, head, &inputs);
+                for found in both(fixture.path(), head, &inputs, DType::F32) {
                     let difference = Fixture::difference(&found.logits, &expected);
-                    assert!(difference < 1e-4, "{name} {case} {task:?}: {difference}");
+                    assert!(difference < 1e-4, "{name} {case} {head:?}: {difference}");
                 }
             }
         }
@@ -115,11 +118,11 @@ fn half_precision_is_as_near_as_pytorchs() {
         let fixture = Fixture::open(name);
         for case in ["plain", "padded"] {
             let inputs = inputs(&fixture, case);
-            let task = Task::Classification;
+            let head = Head::Classification;
             let logits = format!("{case}.class_logits");
-            let expected = selected(&fixture.tensor(&logits), task, &inputs);
+            let expected = selected(&fixture.tensor(&logits), head, &inputs);
             let bound = 2.0 * fixture.deviation(&["deviation_of_logits", &logits, "f16"]);
-            let [fast, _] = both(fixture.path(), task, &inputs, DType::F16);
+            let [fast, _] = both(fixture.path(), head, &inputs, DType::F16);
             let difference = Fixture::difference(&fast.logits, &expected);
             assert!(difference < bound, "{name} {case}: {difference} of {bound}");
         }

@@ -1,10 +1,12 @@
-//! How good the outputs of a pass are, computed from these outputs.
+//! How good the outputs of a pass are, computed from these scores.
 
 use std::collections::BTreeMap;
 
-use super::config::Task;
-use super::encode::Outputs;
+use crate::job::word::Head;
 use super::inputs::Inputs;
+use crate::Error;
+use crate::family::Metric;
+use crate::reading::Scores;
 
 /// What is known of the right answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,41 +18,67 @@ pub enum Expected {
     Classes(Vec<u32>),
 }
 
-/// Quality metrics of the outputs of a pass, by name:
-/// - classification: `mean_choice_logprob`, ln p of the picked class, and `label_accuracy` where
-///   classes are known;
-/// - masked LM: `masked_accuracy`, the share of hidden tokens that were guessed, and
-///   `masked_pseudo_perplexity`, exp of the mean −ln p of the hidden tokens.
+/// Metrics of encoders beside those of every reader.
+pub const METRICS: [Metric; 4] = [
+    Metric {
+        name: "mean_choice_logprob",
+        meaning: "head classification: mean over the batch of ln p of the picked class",
+    },
+    Metric {
+        name: "label_accuracy",
+        meaning: "head classification: share of sequences whose class was picked, where it is known",
+    },
+    Metric {
+        name: "masked_accuracy",
+        meaning: "head masked_lm: share of hidden tokens that were guessed",
+    },
+    Metric {
+        name: "masked_pseudo_perplexity",
+        meaning: "head masked_lm: exp of the mean of -ln p of the hidden tokens",
+    },
+];
+
+/// Quality metrics of the outputs of a pass, by name: those of [`METRICS`] that the head has.
+///
+/// # Errors
+/// What is known is of another number of sequences.
 pub fn metrics(
-    task: Task,
-    outputs: &Outputs,
+    head: Head,
+    scores: &Scores,
     inputs: &Inputs,
     expected: &Expected,
-) -> BTreeMap<String, f64> {
+) -> Result<BTreeMap<String, f64>, Error> {
     let mut metrics = BTreeMap::new();
     let mut put = |name: &str, value: f64| {
         metrics.insert(name.to_owned(), value);
     };
-    match task {
-        Task::Classification => {
+    match head {
+        Head::Classification => {
             put(
                 "mean_choice_logprob",
-                mean_logprob(&outputs.logits, &outputs.choices),
+                mean_logprob(&scores.logits, &scores.choices),
             );
             if let Expected::Classes(classes) = expected {
-                put("label_accuracy", agreement(&outputs.choices, classes));
+                if classes.len() != inputs.batch() {
+                    return Err(Error::Request(format!(
+                        "classes of {} sequences are known, the batch has {}",
+                        classes.len(),
+                        inputs.batch()
+                    )));
+                }
+                put("label_accuracy", agreement(&scores.choices, classes));
             }
         }
-        Task::MaskedLm => {
+        Head::MaskedLm => {
             let hidden: Vec<u32> = inputs.guesses().iter().map(|guess| guess.token).collect();
-            put("masked_accuracy", agreement(&outputs.choices, &hidden));
+            put("masked_accuracy", agreement(&scores.choices, &hidden));
             put(
                 "masked_pseudo_perplexity",
-                (-mean_logprob(&outputs.logits, &hidden)).exp(),
+                (-mean_logprob(&scores.logits, &hidden)).exp(),
             );
         }
     }
-    metrics
+    Ok(metrics)
 }
 
 /// Share of equal elements; of lists that differ in length, the rest counts as unequal.
@@ -80,8 +108,8 @@ mod tests {
     use super::super::inputs::Guess;
     use super::*;
 
-    fn outputs() -> Outputs {
-        Outputs {
+    fn scores() -> Scores {
+        Scores {
             choices: vec![0, 1],
             // p = (1/2, 1/2) and (1/4, 3/4).
             logits: vec![vec![5.0, 5.0], vec![0.0, 3f32.ln()]],
@@ -95,16 +123,21 @@ mod tests {
     #[test]
     fn classes_are_compared_where_they_are_known() {
         let inputs = Inputs::new(2, vec![5; 6]).expect("two of three");
-        let class = Task::Classification;
-        let unknown = metrics(class, &outputs(), &inputs, &Expected::Unknown);
+        let class = Head::Classification;
+        let unknown = metrics(class, &scores(), &inputs, &Expected::Unknown).expect("fits");
         close(
             unknown["mean_choice_logprob"],
             f64::midpoint(0.5f64.ln(), 0.75f64.ln()),
         );
         assert!(!unknown.contains_key("label_accuracy"));
         let known = Expected::Classes(vec![0, 0]);
-        let known = metrics(class, &outputs(), &inputs, &known);
+        let known = metrics(class, &scores(), &inputs, &known).expect("fits");
         close(known["label_accuracy"], 0.5);
+        let other = Expected::Classes(vec![0]);
+        let message = metrics(class, &scores(), &inputs, &other)
+            .expect_err("one class for two sequences")
+            .to_string();
+        assert!(message.contains("classes of 1 sequences"), "{message}");
     }
 
     #[test]
@@ -113,7 +146,7 @@ mod tests {
         let inputs = Inputs::new(2, vec![5; 6])
             .expect("two of three")
             .with_guesses(guesses);
-        let found = metrics(Task::MaskedLm, &outputs(), &inputs, &Expected::Unknown);
+        let found = metrics(Head::MaskedLm, &scores(), &inputs, &Expected::Unknown).expect("fits");
         // √(2 · 4).
         close(found["masked_pseudo_perplexity"], 8f64.sqrt());
         close(found["masked_accuracy"], 0.0);

@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::config::{Config, Task};
+use super::config::Config;
+use crate::job::word::Head;
 use super::inputs::Inputs;
 
 /// Inputs on the device, and everything that a pass writes.
@@ -45,7 +46,7 @@ impl Scratch {
     /// The device is out of memory.
     pub fn new(
         config: &Config,
-        task: Task,
+        head: Head,
         inputs: &Inputs,
         dtype: DType,
         device: &Device,
@@ -57,7 +58,7 @@ impl Scratch {
             Tensor::from_vec(ids, count, device)
         };
         let wide = |rows: usize, columns: usize| Tensor::zeros((rows, columns), dtype, device);
-        let selected = inputs.selected(task);
+        let selected = inputs.selected(head);
         let choices = selected.len();
         Ok(Self {
             tokens: ids(inputs.tokens().to_vec())?,
@@ -75,25 +76,25 @@ impl Scratch {
             head: HeadScratch {
                 before: wide(choices, hidden)?,
                 after: wide(choices, hidden)?,
-                logits: wide(choices, outputs(config, task))?,
+                logits: wide(choices, outputs(config, head))?,
                 choice: Tensor::zeros(choices, DType::U32, device)?,
             },
         })
     }
 
     /// Bytes of a scratch with so many rows, of which the head reads so many; ids are far fewer.
-    pub fn bytes(config: &Config, task: Task, rows: usize, selected: usize, dtype: DType) -> u64 {
+    pub fn bytes(config: &Config, head: Head, rows: usize, selected: usize, dtype: DType) -> u64 {
         let row = 6 * config.hidden_size + config.inner_size;
-        let choice = 2 * config.hidden_size + outputs(config, task);
+        let choice = 2 * config.hidden_size + outputs(config, head);
         ((rows * row + selected * choice) * dtype.size_in_bytes()) as u64
     }
 }
 
 /// Scores that a head gives for each of its rows.
-const fn outputs(config: &Config, task: Task) -> usize {
-    match task {
-        Task::Classification => config.classes,
-        Task::MaskedLm => config.vocab_size,
+const fn outputs(config: &Config, head: Head) -> usize {
+    match head {
+        Head::Classification => config.classes,
+        Head::MaskedLm => config.vocab_size,
     }
 }
 
@@ -117,10 +118,10 @@ mod tests {
     #[test]
     fn bytes_are_those_of_the_tensors() {
         let config = Config::tiny(Family::Bert);
-        for task in [Task::Classification, Task::MaskedLm] {
-            let inputs = Inputs::seeded(&config, task, 1, [3, 24]).expect("fits");
+        for head in [Head::Classification, Head::MaskedLm] {
+            let inputs = Inputs::seeded(&config, head, 1, [3, 24]).expect("fits");
             let scratch =
-                Scratch::new(&config, task, &inputs, DType::F16, &Device::Cpu).expect("fits");
+                Scratch::new(&config, head, &inputs, DType::F16, &Device::Cpu).expect("fits");
             let tensors = [
                 &scratch.stream,
                 &scratch.delta,
@@ -132,9 +133,9 @@ mod tests {
                 &scratch.head.logits,
             ];
             let bytes: usize = tensors.iter().map(|tensor| 2 * tensor.elem_count()).sum();
-            let selected = inputs.selected(task).len();
-            let promised = Scratch::bytes(&config, task, 72, selected, DType::F16);
-            assert_eq!(promised, bytes as u64, "{task:?}");
+            let selected = inputs.selected(head).len();
+            let promised = Scratch::bytes(&config, head, 72, selected, DType::F16);
+            assert_eq!(promised, bytes as u64, "{head:?}");
         }
     }
 }

@@ -11,19 +11,20 @@ use candle_core::{Device, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 use candle_transformers::models::bert;
 
-use super::config::{Config, Task};
+use super::config::Config;
+use crate::job::word::Head;
 use super::inputs::Inputs;
 use super::weights::{HeadWeights, Weights};
 use crate::checkpoint::{Affine, NormWeights};
 
-/// The stock model with the head of a task.
+/// The stock model with the head of a head.
 pub struct Stock {
     body: bert::BertModel,
-    head: Head,
+    head: HeadLayers,
 }
 
 /// The stock model has a masked-LM head, but none that classifies.
-enum Head {
+enum HeadLayers {
     Classification { dense: Linear, classes: Linear },
     MaskedLm(bert::BertOnlyMLMHead),
 }
@@ -44,7 +45,7 @@ impl StockInputs {
     ///
     /// # Errors
     /// The device is out of memory.
-    pub fn new(task: Task, inputs: &Inputs, device: &Device) -> Result<Self> {
+    pub fn new(head: Head, inputs: &Inputs, device: &Device) -> Result<Self> {
         let shape = (inputs.batch(), inputs.length());
         let ids = |ids: Vec<u32>| Tensor::from_vec(ids, shape, device);
         let mask = inputs
@@ -55,7 +56,7 @@ impl StockInputs {
                 (0..inputs.length()).map(move |place| u32::from(place < length))
             })
             .collect();
-        let selected = inputs.selected(task);
+        let selected = inputs.selected(head);
         let count = selected.len();
         Ok(Self {
             tokens: ids(inputs.tokens().to_vec())?,
@@ -92,14 +93,14 @@ impl Stock {
         let (dtype, device) = (weights.words.dtype(), weights.words.device());
         let body = VarBuilder::from_tensors(body(config, weights)?, dtype, device);
         let head = match &weights.head {
-            HeadWeights::Classification { dense, classes } => Head::Classification {
+            HeadWeights::Classification { dense, classes } => HeadLayers::Classification {
                 dense: dense.plain(),
                 classes: classes.plain(),
             },
             HeadWeights::MaskedLm { dense, norm, bias } => {
                 let tensors = masked_lm(&weights.words, dense, norm, bias);
                 let head = VarBuilder::from_tensors(tensors, dtype, device);
-                Head::MaskedLm(bert::BertOnlyMLMHead::load(head, &stock)?)
+                HeadLayers::MaskedLm(bert::BertOnlyMLMHead::load(head, &stock)?)
             }
         };
         Ok(Self {
@@ -118,10 +119,10 @@ impl Stock {
             .forward(&inputs.tokens, &inputs.segments, Some(&inputs.mask))?;
         let rows = hidden.flatten(0, 1)?.index_select(&inputs.selected, 0)?;
         match &self.head {
-            Head::Classification { dense, classes } => {
+            HeadLayers::Classification { dense, classes } => {
                 classes.forward(&dense.forward(&rows)?.tanh()?)
             }
-            Head::MaskedLm(head) => head.forward(&rows),
+            HeadLayers::MaskedLm(head) => head.forward(&rows),
         }
     }
 }

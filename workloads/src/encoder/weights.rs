@@ -3,7 +3,8 @@
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
-use super::config::{Config, Task};
+use super::config::Config;
+use crate::job::word::Head;
 use crate::checkpoint::{Affine, NormWeights};
 
 /// All tensors.
@@ -62,11 +63,11 @@ pub enum HeadWeights {
 }
 
 impl Weights {
-    /// Takes the tensors by their Hugging Face names, with the head of a task.
+    /// Takes the tensors by their Hugging Face names, with the head of a head.
     ///
     /// # Errors
     /// A tensor is missing or has another shape, or the device is out of memory.
-    pub fn load(config: &Config, task: Task, weights: &VarBuilder<'_>) -> Result<Self> {
+    pub fn load(config: &Config, head: Head, weights: &VarBuilder<'_>) -> Result<Self> {
         let body = weights.pp(config.family.prefix());
         let embeddings = body.pp("embeddings");
         let table = |name: &str, rows: usize| {
@@ -86,7 +87,7 @@ impl Weights {
             blocks: (0..config.layers)
                 .map(|layer| BlockWeights::load(config, &body.pp("encoder.layer").pp(layer)))
                 .collect::<Result<_>>()?,
-            head: HeadWeights::load(config, task, weights)?,
+            head: HeadWeights::load(config, head, weights)?,
         })
     }
 }
@@ -112,17 +113,17 @@ impl BlockWeights {
 }
 
 impl HeadWeights {
-    fn load(config: &Config, task: Task, weights: &VarBuilder<'_>) -> Result<Self> {
+    fn load(config: &Config, head: Head, weights: &VarBuilder<'_>) -> Result<Self> {
         let hidden = config.hidden_size;
-        let names = config.family.head_names(task);
+        let names = config.family.head_names(head);
         let dense = Affine::load(hidden, hidden, &weights.pp(names.dense))?;
         let last = weights.pp(names.last);
-        Ok(match task {
-            Task::Classification => Self::Classification {
+        Ok(match head {
+            Head::Classification => Self::Classification {
                 dense,
                 classes: Affine::load(hidden, config.classes, &last)?,
             },
-            Task::MaskedLm => Self::MaskedLm {
+            Head::MaskedLm => Self::MaskedLm {
                 dense,
                 norm: NormWeights::load(hidden, &last)?,
                 bias: weights.get_with_hints(

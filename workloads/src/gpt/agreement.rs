@@ -8,14 +8,16 @@ use ops::attention::Kind;
 use proptest::prelude::*;
 
 use super::config::{Config, Family};
-use super::generate::{Fast, Generator, Outputs, Reference};
+use super::generate::{Fast, Reference};
 use super::network::Network;
 use super::plain::{Plain, PlainCache};
 use super::stock::Stock;
 use super::weights::Weights;
 use crate::checkpoint::seeded;
 use crate::fused::Fused;
-use crate::llama::generate::{Extent, seeded_prompt};
+use crate::generation::Generator;
+use crate::job::task::Extent;
+use crate::llama::generate::seeded_prompt;
 
 const EXTENT: Extent = Extent {
     batch: 2,
@@ -34,11 +36,19 @@ fn fast(config: &Config, dtype: DType, extent: Extent, prompt: Vec<u32>) -> Fast
     Fast::new(network, extent, prompt).expect("fits")
 }
 
+#[derive(Debug, PartialEq)]
+struct Outputs {
+    tokens: Vec<Vec<u32>>,
+    last_logits: Vec<Vec<f32>>,
+}
+
 fn generate(generator: &mut dyn Generator) -> Outputs {
-    generator.restart().expect("fits");
     generator.prefill().expect("runs");
     generator.decode().expect("runs");
-    generator.outputs().expect("on the CPU")
+    Outputs {
+        tokens: generator.tokens().expect("on the CPU"),
+        last_logits: generator.last_logits().expect("on the CPU"),
+    }
 }
 
 /// Largest difference as a share of the largest value.
@@ -200,6 +210,33 @@ fn outputs_of_the_tiny_models() {
             "f16": { "tokens": half.tokens },
         });
         insta::assert_json_snapshot!(format!("{name}_cpu"), outputs);
+    }
+}
+
+#[test]
+fn steps_can_be_taken_again() {
+    for family in [Family::Gpt2, Family::StarCoder] {
+        let config = Config::tiny(family);
+        let prompt = seeded_prompt(2, config.vocab_size, EXTENT);
+        let reference = Reference::new(
+            &config,
+            weights(&config, DType::F32),
+            EXTENT,
+            prompt.clone(),
+        )
+        .expect("fits");
+        let fast = fast(&config, DType::F32, EXTENT, prompt);
+        for mut generator in [Box::new(fast) as Box<dyn Generator>, Box::new(reference)] {
+            assert!(generator.rewind().is_err() || family == Family::StarCoder);
+            let first = generate(generator.as_mut());
+            generator.rewind().expect("was read");
+            let tokens = generator.tokens().expect("on the CPU");
+            assert_eq!(tokens, [[first.tokens[0][0]], [first.tokens[1][0]]]);
+            generator.decode().expect("runs");
+            assert_eq!(generator.tokens().expect("on the CPU"), first.tokens);
+            let logits = generator.last_logits().expect("on the CPU");
+            assert_eq!(logits, first.last_logits, "{family:?}");
+        }
     }
 }
 

@@ -36,17 +36,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// Names of the sizes that this worker runs.
-    pub const NAMES: [&'static str; 8] = [
+    /// Names of the sizes of GPT-2 that this worker runs, the smallest first.
+    pub const GPT2: [&'static str; 5] = [
         "gpt2-tiny",
         "gpt2-small",
         "gpt2-medium",
         "gpt2-large",
         "gpt2-xl",
-        "starcoder-tiny",
-        "starcoder-1b",
-        "starcoder-3b",
     ];
+
+    /// Those of `StarCoder`.
+    pub const STARCODER: [&'static str; 3] = ["starcoder-tiny", "starcoder-1b", "starcoder-3b"];
 
     /// The model of this name, where it is one of these families.
     pub fn named(model: &str) -> Option<Self> {
@@ -181,8 +181,14 @@ mod tests {
             let config = Config::named(model).expect("a name of this worker");
             assert_eq!(config.parameters(), published, "{model}");
         }
-        for name in Config::NAMES {
-            assert!(Config::named(name).is_some(), "{name}");
+        for (names, family) in [
+            (&Config::GPT2[..], Family::Gpt2),
+            (&Config::STARCODER[..], Family::StarCoder),
+        ] {
+            for name in names {
+                let config = Config::named(name).expect("a name of this worker");
+                assert_eq!(config.family, family, "{name}");
+            }
         }
         assert_eq!(Config::named("gpt2"), None);
     }

@@ -37,7 +37,7 @@ mod tests {
     /// A name means the same shape here and where plans are costed.
     #[test]
     fn shapes_are_those_that_plans_are_costed_with() {
-        for name in Config::NAMES {
+        for name in Config::GPT2.into_iter().chain(Config::STARCODER) {
             let config = Config::named(name).expect("a name of this worker");
             let costed = Decoder::named(name);
             // The tiny ones are not in the vocabulary of plans yet.

@@ -5,13 +5,14 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 
 use super::config::Config;
-use super::generate::{Fast, Generator, Outputs, Reference};
+use super::generate::{Fast, Reference};
 use super::network::Network;
 use super::plain::Plain;
 use super::weights::Weights;
 use crate::checkpoint::Folder;
 use crate::fused::Fused;
-use crate::llama::generate::Extent;
+use crate::generation::Generator;
+use crate::job::task::Extent;
 use crate::parity::Fixture;
 
 const NAMES: [&str; 2] = ["gpt2", "starcoder"];
@@ -51,11 +52,19 @@ fn reference(fixture: &Fixture, decode_tokens: usize) -> Outputs {
     generate(&mut Reference::new(&config, weights, extent, prompt).expect("fits"))
 }
 
+#[derive(Debug, PartialEq)]
+struct Outputs {
+    tokens: Vec<Vec<u32>>,
+    last_logits: Vec<Vec<f32>>,
+}
+
 fn generate(generator: &mut dyn Generator) -> Outputs {
-    generator.restart().expect("fits");
     generator.prefill().expect("runs");
     generator.decode().expect("runs");
-    generator.outputs().expect("on the CPU")
+    Outputs {
+        tokens: generator.tokens().expect("on the CPU"),
+        last_logits: generator.last_logits().expect("on the CPU"),
+    }
 }
 
 fn step_logits(fixture: &Fixture, step: usize) -> Vec<Vec<f32>> {

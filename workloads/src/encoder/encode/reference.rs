@@ -1,19 +1,27 @@
 //! Encoding by the stock composition.
 
-use candle_core::{D, DType, Tensor};
+use std::collections::BTreeMap;
 
-use super::{Encoder, Outputs};
+use candle_core::{D, DType, Device, Tensor, bail};
+
 use crate::Error;
-use crate::encoder::config::{Config, Task};
+use crate::encoder::config::Config;
+use crate::job::word::Head;
 use crate::encoder::inputs::Inputs;
+use crate::encoder::quality::{self, Expected};
 use crate::encoder::stock::{Stock, StockInputs};
 use crate::encoder::weights::Weights;
+use crate::reading::{Reader, Scores};
 
 /// The reference encoder.
 pub struct Reference {
     stock: Stock,
-    inputs: StockInputs,
-    last: Option<(Tensor, Tensor)>,
+    head: Head,
+    inputs: Inputs,
+    expected: Expected,
+    on_device: StockInputs,
+    /// Choices and logits of the last pass.
+    last: Option<[Tensor; 2]>,
 }
 
 impl Reference {
@@ -24,36 +32,48 @@ impl Reference {
     pub fn new(
         config: &Config,
         weights: &Weights,
-        task: Task,
-        inputs: &Inputs,
+        head: Head,
+        inputs: Inputs,
+        expected: Expected,
     ) -> Result<Self, Error> {
-        inputs.check(config, task)?;
+        inputs.check(config, head)?;
         Ok(Self {
             stock: Stock::new(config, weights)?,
-            inputs: StockInputs::new(task, inputs, weights.words.device())?,
+            on_device: StockInputs::new(head, &inputs, weights.words.device())?,
+            head,
+            inputs,
+            expected,
             last: None,
         })
     }
 }
 
-impl Encoder for Reference {
-    fn encode(&mut self) -> candle_core::Result<()> {
-        let logits = self.stock.forward(&self.inputs)?;
-        self.last = Some((logits.argmax(D::Minus1)?, logits));
+impl Reader for Reference {
+    fn device(&self) -> &Device {
+        self.on_device.device()
+    }
+
+    fn batch(&self) -> usize {
+        self.inputs.batch()
+    }
+
+    fn infer(&mut self) -> candle_core::Result<()> {
+        let logits = self.stock.forward(&self.on_device)?;
+        self.last = Some([logits.argmax(D::Minus1)?, logits]);
         Ok(())
     }
 
-    fn synchronise(&self) -> candle_core::Result<()> {
-        self.inputs.device().synchronize()
-    }
-
-    fn outputs(&self) -> candle_core::Result<Outputs> {
-        let Some((choices, logits)) = &self.last else {
-            return Ok(Outputs::default());
+    fn scores(&self) -> candle_core::Result<Scores> {
+        let Some([choices, logits]) = &self.last else {
+            bail!("nothing was read yet");
         };
-        Ok(Outputs {
+        Ok(Scores {
             choices: choices.to_vec1()?,
             logits: logits.to_dtype(DType::F32)?.to_vec2()?,
         })
+    }
+
+    fn quality(&self, scores: &Scores) -> Result<BTreeMap<String, f64>, Error> {
+        quality::metrics(self.head, scores, &self.inputs, &self.expected)
     }
 }

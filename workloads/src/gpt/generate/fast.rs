@@ -1,15 +1,15 @@
 //! Generation by the fast composition: nothing is allocated, and a step can be recorded.
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use ops::Start;
 use ops::argmax::argmax;
 use ops::sequence::append;
 
-use super::{Generator, Outputs};
+use crate::generation::{Generator, PREFILL};
 use crate::gpt::config::Config;
 use crate::gpt::network::{Network, Pass};
 use crate::gpt::scratch::{Cache, Scratch};
-use crate::llama::generate::Extent;
+use crate::job::task::Extent;
 
 /// The fast generator.
 pub struct Fast {
@@ -22,6 +22,8 @@ pub struct Fast {
     step: Step,
     /// The last place of the prompt, u32 `[1]`: what the position is set to at a start.
     prompt_end: Tensor,
+    /// The place of the first token that is made, u32 `[1]`.
+    first_place: Tensor,
     /// How many tokens of each sequence were picked.
     picked: usize,
 }
@@ -62,7 +64,7 @@ impl Fast {
             Scratch::new(network.config(), sizes, dtype, &device)
         };
         let token = Tensor::zeros(batch, DType::U32, &device)?;
-        let last = u32::try_from(extent.prompt_tokens - 1).map_err(candle_core::Error::wrap)?;
+        let first = u32::try_from(extent.prompt_tokens).map_err(candle_core::Error::wrap)?;
         Ok(Self {
             extent,
             prompt: Tensor::from_vec(prompt, (batch, extent.prompt_tokens), &device)?,
@@ -75,18 +77,20 @@ impl Fast {
                 position: Tensor::zeros(1, DType::U32, &device)?,
                 sequences: Tensor::zeros((batch, capacity + 1), DType::U32, &device)?,
             },
-            prompt_end: Tensor::new(&[last], &device)?,
+            prompt_end: Tensor::new(&[first - 1], &device)?,
+            first_place: Tensor::new(&[first], &device)?,
             picked: 0,
             network,
         })
     }
 
-    /// Bytes that a generator allocates beside the weights.
-    pub fn bytes(config: &Config, extent: Extent, dtype: DType) -> u64 {
-        let (batch, capacity) = (extent.batch, extent.positions());
-        Cache::bytes(config, batch, capacity, dtype)
-            + Scratch::bytes(config, [batch, extent.prompt_tokens, capacity], dtype)
-            + Scratch::bytes(config, [batch, 1, capacity], dtype)
+    /// Bytes that a generator allocates beside weights and cache.
+    pub fn scratch_bytes(config: &Config, extent: Extent, dtype: DType) -> u64 {
+        let scratch = |length| {
+            let sizes = [extent.batch, length, extent.positions()];
+            Scratch::bytes(config, sizes, dtype)
+        };
+        scratch(extent.prompt_tokens) + scratch(1)
     }
 }
 
@@ -106,12 +110,25 @@ impl Step {
 }
 
 impl Generator for Fast {
-    fn restart(&mut self) -> Result<()> {
-        self.picked = 0;
-        self.step.position.slice_set(&self.prompt_end, 0, 0)
+    fn device(&self) -> &Device {
+        self.network.device()
+    }
+
+    fn first_phase(&self) -> (&'static str, u64) {
+        let Extent {
+            batch,
+            prompt_tokens,
+            ..
+        } = self.extent;
+        (PREFILL, (batch * prompt_tokens) as u64)
+    }
+
+    fn decoded(&self) -> u64 {
+        (self.extent.batch * self.extent.decode_tokens) as u64
     }
 
     fn prefill(&mut self) -> Result<()> {
+        self.step.position.slice_set(&self.prompt_end, 0, 0)?;
         self.network
             .forward(&self.prompt, Pass::Prefill, &self.cache, &self.reading)?;
         self.step.pick(&self.reading.logits)?;
@@ -127,21 +144,30 @@ impl Generator for Fast {
         Ok(())
     }
 
-    fn synchronise(&self) -> Result<()> {
-        self.network.device().synchronize()
+    /// Keys and values of the prompt are still in the cache; those after it are written anew.
+    fn rewind(&mut self) -> Result<()> {
+        if self.picked == 0 {
+            bail!("nothing was read yet");
+        }
+        let first = self.step.sequences.narrow(1, self.extent.prompt_tokens, 1)?;
+        let first = first.contiguous()?.reshape(self.extent.batch)?;
+        self.step.token.slice_set(&first, 0, 0)?;
+        self.step.position.slice_set(&self.first_place, 0, 0)?;
+        self.picked = 1;
+        Ok(())
     }
 
-    fn outputs(&self) -> Result<Outputs> {
+    fn tokens(&self) -> Result<Vec<Vec<u32>>> {
+        let first = self.extent.prompt_tokens;
+        self.step.sequences.narrow(1, first, self.picked)?.to_vec2()
+    }
+
+    fn last_logits(&self) -> Result<Vec<Vec<f32>>> {
         let logits = match self.picked {
-            0 => return Ok(Outputs::default()),
+            0 => bail!("nothing was read yet"),
             1 => &self.reading.logits,
             _ => &self.step.scratch.logits,
         };
-        let first = self.extent.prompt_tokens;
-        let picked = self.step.sequences.narrow(1, first, self.picked)?;
-        Ok(Outputs {
-            tokens: picked.to_vec2()?,
-            last_logits: logits.to_dtype(DType::F32)?.to_vec2()?,
-        })
+        logits.to_dtype(DType::F32)?.to_vec2()
     }
 }

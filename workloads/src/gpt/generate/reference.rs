@@ -1,13 +1,13 @@
 //! Generation by the stock composition, where there is one, otherwise by the plain one.
 
-use candle_core::{D, DType, Result, Tensor, bail};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
 
-use super::{Generator, Outputs};
+use crate::generation::{Generator, PREFILL};
 use crate::gpt::config::{Config, Family};
 use crate::gpt::plain::{Plain, PlainCache};
 use crate::gpt::stock::Stock;
 use crate::gpt::weights::Weights;
-use crate::llama::generate::Extent;
+use crate::job::task::Extent;
 
 /// The reference generator.
 pub struct Reference {
@@ -16,20 +16,25 @@ pub struct Reference {
     prompt: Tensor,
     /// One `[batch]` tensor of token ids for the prefill and each step.
     picked: Vec<Tensor>,
-    /// Logits that the last token was picked from.
-    logits: Option<Tensor>,
+    /// Logits of the prefill, and those that the last token was picked from.
+    logits: Option<[Tensor; 2]>,
 }
 
 /// candle-transformers has a `StarCoder` but no GPT-2.
 enum Composition {
-    Plain(Plain, PlainCache),
+    Plain {
+        network: Plain,
+        cache: PlainCache,
+        /// The cache as the prompt left it: joining keys leaves the old ones as they are.
+        of_prompt: PlainCache,
+    },
     Stock(Box<Stock>),
 }
 
 impl Composition {
     fn next(&mut self, tokens: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Plain(plain, cache) => plain.next(tokens, cache),
+            Self::Plain { network, cache, .. } => network.next(tokens, cache),
             Self::Stock(stock) => stock.next(tokens),
         }
     }
@@ -49,9 +54,11 @@ impl Reference {
     ) -> Result<Self> {
         let device = weights.tokens.device().clone();
         let composition = match config.family {
-            Family::Gpt2 => {
-                Composition::Plain(Plain::new(config.clone(), weights), PlainCache::default())
-            }
+            Family::Gpt2 => Composition::Plain {
+                network: Plain::new(config.clone(), weights),
+                cache: PlainCache::default(),
+                of_prompt: PlainCache::default(),
+            },
             Family::StarCoder => {
                 Composition::Stock(Box::new(Stock::new(config, &weights, extent.positions())?))
             }
@@ -64,53 +71,82 @@ impl Reference {
             logits: None,
         })
     }
-
-    fn read(&mut self, tokens: &Tensor) -> Result<()> {
-        let logits = self.composition.next(tokens)?;
-        self.picked.push(logits.argmax(D::Minus1)?);
-        self.logits = Some(logits);
-        Ok(())
-    }
 }
 
 impl Generator for Reference {
-    fn restart(&mut self) -> Result<()> {
-        self.picked.clear();
-        self.logits = None;
-        match &mut self.composition {
-            Composition::Plain(_, cache) => *cache = PlainCache::default(),
-            Composition::Stock(stock) => stock.restart()?,
-        }
-        Ok(())
+    fn device(&self) -> &Device {
+        self.prompt.device()
+    }
+
+    fn first_phase(&self) -> (&'static str, u64) {
+        let Extent {
+            batch,
+            prompt_tokens,
+            ..
+        } = self.extent;
+        (PREFILL, (batch * prompt_tokens) as u64)
+    }
+
+    fn decoded(&self) -> u64 {
+        (self.extent.batch * self.extent.decode_tokens) as u64
     }
 
     fn prefill(&mut self) -> Result<()> {
-        let prompt = self.prompt.clone();
-        self.read(&prompt)
+        match &mut self.composition {
+            Composition::Plain { cache, .. } => *cache = PlainCache::default(),
+            Composition::Stock(stock) => stock.restart()?,
+        }
+        let logits = self.composition.next(&self.prompt)?;
+        if let Composition::Plain {
+            cache, of_prompt, ..
+        } = &mut self.composition
+        {
+            of_prompt.clone_from(cache);
+        }
+        self.picked = vec![logits.argmax(D::Minus1)?];
+        self.logits = Some([logits.clone(), logits]);
+        Ok(())
     }
 
     fn decode(&mut self) -> Result<()> {
         for _ in 0..self.extent.decode_tokens {
-            let Some(last) = self.picked.last() else {
-                bail!("decode was called before prefill");
+            let (Some(last), Some([_, last_logits])) = (self.picked.last(), &mut self.logits)
+            else {
+                bail!("nothing was read yet");
             };
-            let last = last.unsqueeze(1)?;
-            self.read(&last)?;
+            let logits = self.composition.next(&last.unsqueeze(1)?)?;
+            self.picked.push(logits.argmax(D::Minus1)?);
+            *last_logits = logits;
         }
         Ok(())
     }
 
-    fn synchronise(&self) -> Result<()> {
-        self.prompt.device().synchronize()
+    /// The stock model cannot go back: it reads the prompt again.
+    fn rewind(&mut self) -> Result<()> {
+        if let Composition::Plain {
+            cache, of_prompt, ..
+        } = &mut self.composition
+        {
+            cache.clone_from(of_prompt);
+        } else {
+            return self.prefill();
+        }
+        let Some([first, last]) = &mut self.logits else {
+            bail!("nothing was read yet");
+        };
+        *last = first.clone();
+        self.picked.truncate(1);
+        Ok(())
     }
 
-    fn outputs(&self) -> Result<Outputs> {
-        let Some(logits) = &self.logits else {
-            return Ok(Outputs::default());
-        };
-        Ok(Outputs {
-            tokens: Tensor::stack(&self.picked, 1)?.to_vec2()?,
-            last_logits: logits.to_dtype(DType::F32)?.to_vec2()?,
-        })
+    fn tokens(&self) -> Result<Vec<Vec<u32>>> {
+        Tensor::stack(&self.picked, 1)?.to_vec2()
+    }
+
+    fn last_logits(&self) -> Result<Vec<Vec<f32>>> {
+        match &self.logits {
+            Some([_, last]) => last.to_dtype(DType::F32)?.to_vec2(),
+            None => bail!("nothing was read yet"),
+        }
     }
 }

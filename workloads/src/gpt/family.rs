@@ -1,0 +1,173 @@
+//! GPT-2 and `StarCoder` as families of the worker.
+
+use candle_core::Device;
+
+use super::config::{self, Config};
+use super::generate::{Fast, Reference};
+use super::network::Network;
+use super::scratch::Cache;
+use super::weights::Weights as Tensors;
+use crate::Error;
+use crate::family::{Family, MemoryNeed, Summary, Takes};
+use crate::fused::Fused;
+use crate::generation::{self, Generation};
+use crate::job::Job;
+use crate::job::precision::Precision;
+use crate::job::task::Kind;
+use crate::job::word::{Attention, Graph, Implementation, Origin, Sampling, Word};
+use crate::llama::generate::seeded_prompt;
+use crate::weights::Weights;
+use crate::workload::Workload;
+
+/// Decoders of one family.
+#[derive(Clone, Copy, Debug)]
+pub struct Gpt(config::Family);
+
+/// GPT-2.
+pub static GPT2: Gpt = Gpt(config::Family::Gpt2);
+
+/// `StarCoder`.
+pub static STARCODER: Gpt = Gpt(config::Family::StarCoder);
+
+const TAKES: Takes = Takes {
+    precision: Precision::ALL,
+    implementation: Implementation::ALL,
+    attention: Attention::ALL,
+    graph: Graph::ALL,
+    sampling: &[Sampling::Greedy],
+    weights: &[Origin::Seeded, Origin::File],
+    phase: true,
+    ..Takes::LEAST
+};
+
+/// The project trains the smallest of each family.
+const TAKES_TINY: Takes = Takes {
+    weights: Origin::ALL,
+    ..TAKES
+};
+
+impl Family for Gpt {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            config::Family::Gpt2 => "gpt2",
+            config::Family::StarCoder => "starcoder",
+        }
+    }
+
+    fn models(&self) -> &'static [&'static str] {
+        match self.0 {
+            config::Family::Gpt2 => &Config::GPT2,
+            config::Family::StarCoder => &Config::STARCODER,
+        }
+    }
+
+    fn summary(&self, model: &str) -> Summary {
+        summary(model)
+    }
+
+    fn memory(&self, job: &Job) -> Result<MemoryNeed, Error> {
+        memory(job)
+    }
+
+    fn load(
+        &self,
+        job: &Job,
+        weights: &Weights,
+        device: &Device,
+    ) -> Result<Box<dyn Workload>, Error> {
+        load(job, weights, device)
+    }
+}
+
+fn config(model: &str) -> Config {
+    Config::named(model).expect("the registry asks for models of this family only")
+}
+
+fn summary(model: &str) -> Summary {
+    let config = config(model);
+    Summary {
+        parameters: config.parameters(),
+        kind: Kind::Generate,
+        context: Some(config.positions),
+        takes: if model.ends_with("-tiny") {
+            TAKES_TINY
+        } else {
+            TAKES
+        },
+        quality: &generation::METRICS,
+    }
+}
+
+fn memory(job: &Job) -> Result<MemoryNeed, Error> {
+    check_reference(job)?;
+    let config = config(&job.model);
+    let (extent, dtype) = (job.extent()?, job.precision.dtype());
+    let element = dtype.size_in_bytes() as u64;
+    let cache_bytes = Cache::bytes(&config, extent.batch, extent.positions(), dtype);
+    let scratch_bytes = Fast::scratch_bytes(&config, extent, dtype);
+    // All scores of a layer, as products, masked, and as weights.
+    let scores = 3 * (extent.batch * config.heads * extent.prompt_tokens) as u64
+        * extent.positions() as u64
+        * element;
+    let with_scores = job.variant.attention == Attention::Naive;
+    Ok(match job.variant.implementation {
+        Implementation::Fast => MemoryNeed {
+            weights_bytes: config.parameters() * element,
+            cache_bytes,
+            scratch_bytes: scratch_bytes + if with_scores { scores } else { 0 },
+        },
+        Implementation::Reference => MemoryNeed {
+            weights_bytes: config.parameters() * element,
+            // The old one lives until the new one is joined.
+            cache_bytes: cache_bytes + cache_bytes / config.layers as u64,
+            scratch_bytes: scratch_bytes + scores,
+        },
+    })
+}
+
+/// The stock `StarCoder` knows one number format.
+fn check_reference(job: &Job) -> Result<(), Error> {
+    let stock = job.variant.implementation == Implementation::Reference
+        && config(&job.model).family == config::Family::StarCoder;
+    match job.precision {
+        Precision::F16 | Precision::Bf16 if stock => Err(Error::Request(format!(
+            "axis 'precision' has the value '{}', the implementation 'reference' of model '{}' \
+             takes f32 and tf32; choose one of these or the implementation 'fast'",
+            job.precision.word(),
+            job.model
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workload>, Error> {
+    check_reference(job)?;
+    let named = config(&job.model);
+    let config = match weights.folder() {
+        None => named,
+        Some(folder) => {
+            let found = folder.config(Config::from_hugging_face)?;
+            match named.difference(&found) {
+                None => found,
+                Some(difference) => return Err(folder.differs(&job.model, &difference)),
+            }
+        }
+    };
+    let dtype = job.precision.dtype();
+    let tensors = weights.tensors(&config.tensors(), Config::SPELLING, dtype, device)?;
+    let tensors = Tensors::load(&config, &tensors)?;
+    let extent = job.extent()?;
+    let prompt = seeded_prompt(job.input_seed, config.vocab_size, extent);
+    Ok(match job.variant.implementation {
+        Implementation::Fast => {
+            let fused = Fused::of(job);
+            let network = Network::new(&config, tensors, fused)?;
+            let generator = Fast::new(network, extent, prompt)?;
+            Box::new(Generation::new(generator, job, weights)?)
+        }
+        Implementation::Reference => {
+            let generator = Reference::new(&config, tensors, extent, prompt)?;
+            Box::new(Generation::new(generator, job, weights)?)
+        }
+    })
+}
