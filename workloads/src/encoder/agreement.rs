@@ -9,16 +9,16 @@ use ops::attention::Kind;
 use proptest::prelude::*;
 
 use super::config::{Config, Family};
-use crate::job::word::Head;
 use super::encode::{Fast, Reference};
 use super::inputs::{Guess, Inputs};
 use super::network::Network;
-use super::quality::Expected;
 use super::plain::{Plain, PlainInputs};
+use super::quality::Expected;
 use super::weights::Weights;
-use crate::reading::{Reader, Scores};
 use crate::checkpoint::seeded;
 use crate::fused::Fused;
+use crate::job::word::Head;
+use crate::reading::{Reader, Scores};
 
 const FAMILIES: [Family; 2] = [Family::Bert, Family::Roberta];
 const HEADS: [Head; 2] = [Head::Classification, Head::MaskedLm];
@@ -36,7 +36,10 @@ fn fast(config: &Config, head: Head, inputs: &Inputs, dtype: DType) -> Scores {
 
 fn reference(config: &Config, head: Head, inputs: &Inputs, dtype: DType) -> Scores {
     let weights = weights(config, head, dtype);
-    encode(&mut Reference::new(config, &weights, head, inputs.clone(), Expected::Unknown).expect("fits"))
+    encode(
+        &mut Reference::new(config, &weights, head, inputs.clone(), Expected::Unknown)
+            .expect("fits"),
+    )
 }
 
 fn plain(config: &Config, head: Head, inputs: &Inputs) -> Vec<Vec<f32>> {
@@ -210,7 +213,8 @@ fn naive_attention_agrees() {
         let inputs = ragged(&config, head, [3, 24]);
         let weights = weights(&config, head, DType::F32);
         let network = Network::new(&config, weights, naive).expect("fits");
-        let found = encode(&mut Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits"));
+        let found =
+            encode(&mut Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits"));
         let expected = fast(&config, head, &inputs, DType::F32);
         assert!(relative_difference(&found.logits, &expected.logits) < 1e-4);
     }

@@ -108,11 +108,7 @@ fn summary(model: &str) -> Summary {
 
 fn memory(job: &Job) -> Result<MemoryNeed, Error> {
     let config = config(&job.model);
-    let (sequences, head, dtype) = (
-        job.sequences()?,
-        job.variant.head,
-        job.precision.dtype(),
-    );
+    let (sequences, head, dtype) = (job.sequences()?, job.variant.head, job.precision.dtype());
     let element = dtype.size_in_bytes() as u64;
     let rows = sequences.batch * sequences.tokens;
     let selected = match head {
@@ -163,4 +159,87 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
             Box::new(Reading::new(reader, weights)?)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::task::{Sequences, Task};
+    use crate::registry::Registry;
+    use crate::weights::Places;
+    use crate::workload::{Outcome, Unobserved};
+
+    fn job(model: &str, head: Head) -> Job {
+        let sequences = Sequences {
+            batch: 3,
+            tokens: 24,
+        };
+        let mut job = Job::plain(model, Precision::F32, Task::Read(sequences));
+        job.variant.head = head;
+        job
+    }
+
+    fn outcome(job: &Job) -> Result<Outcome, Error> {
+        let mut work = Registry::own().load(job, &Places::default(), &Device::Cpu)?;
+        work.iterate(&mut Unobserved)?;
+        work.iterate(&mut Unobserved)?;
+        work.outcome()
+    }
+
+    #[test]
+    fn every_variant_runs_and_repeats_itself() {
+        for model in ["bert-tiny", "roberta-tiny"] {
+            for head in Head::ALL {
+                for implementation in Implementation::ALL {
+                    for attention in Attention::ALL {
+                        let mut job = job(model, *head);
+                        job.variant.implementation = *implementation;
+                        job.variant.attention = *attention;
+                        let outcome = outcome(&job).expect("runs");
+                        assert_eq!(outcome.quality["distinct_outputs"], 1.0);
+                        for name in outcome.quality.keys() {
+                            let metric = METRICS.iter().find(|metric| metric.name == name);
+                            assert!(metric.is_some(), "{name} is not described");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// An untrained network guesses: one class of two, one word of all.
+    #[test]
+    fn the_quality_of_random_weights_is_that_of_guesses() {
+        let outcome = outcome(&job("bert-tiny", Head::MaskedLm)).expect("runs");
+        let perplexity = outcome.quality["masked_pseudo_perplexity"];
+        assert!((50.0..1000.0).contains(&perplexity), "{perplexity}");
+        assert!(outcome.quality["masked_accuracy"] < 0.2);
+    }
+
+    #[test]
+    fn lengths_without_a_word_are_refused() {
+        let mut job = job("bert-tiny", Head::Classification);
+        for tokens in [2, 129] {
+            job.task = Task::Read(Sequences { batch: 1, tokens });
+            let message = outcome(&job).expect_err("no text").to_string();
+            assert!(message.contains("expected 3 to 128"), "{message}");
+        }
+    }
+
+    #[test]
+    fn memory_is_counted_before_anything_is_allocated() {
+        let mut job = job("bert-large", Head::Classification);
+        job.precision = Precision::Bf16;
+        job.task = Task::Read(Sequences {
+            batch: 32,
+            tokens: 384,
+        });
+        let need = memory(&job).expect("reads");
+        assert_eq!(need.weights_bytes, 2 * (335_143_938 + 2 * 512 * 1024));
+        // Six times the stream and once the feed-forward network, of 12,288 tokens; the head.
+        let rows = 32 * 384 * (6 * 1024 + 4096) + 32 * (2 * 1024 + 2);
+        assert_eq!(need.scratch_bytes, 2 * rows);
+        job.variant.implementation = Implementation::Reference;
+        assert!(memory(&job).expect("reads").scratch_bytes > 2 * need.scratch_bytes);
+    }
 }

@@ -4,8 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::config::{Config, Family};
-use crate::job::word::Head;
 use crate::Error;
+use crate::job::word::Head;
 
 /// A batch of sequences on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]

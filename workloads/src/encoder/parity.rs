@@ -5,16 +5,16 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 
 use super::config::Config;
-use crate::job::word::Head;
 use super::encode::{Fast, Reference};
 use super::inputs::{Guess, Inputs};
 use super::network::Network;
 use super::quality::Expected;
 use super::weights::Weights;
-use crate::reading::{Reader, Scores};
 use crate::checkpoint::Folder;
 use crate::fused::Fused;
+use crate::job::word::Head;
 use crate::parity::Fixture;
+use crate::reading::{Reader, Scores};
 
 const NAMES: [&str; 2] = ["bert", "roberta"];
 const HEADS: [(Head, &str); 2] = [
@@ -72,7 +72,8 @@ fn encode(encoder: &mut dyn Reader) -> Scores {
 
 fn both(path: &Path, head: Head, inputs: &Inputs, dtype: DType) -> [Scores; 2] {
     let (config, weights) = load(path, head, dtype);
-    let mut reference = Reference::new(&config, &weights, head, inputs.clone(), Expected::Unknown).expect("fits");
+    let mut reference =
+        Reference::new(&config, &weights, head, inputs.clone(), Expected::Unknown).expect("fits");
     let network = Network::new(&config, weights, Fused::default()).expect("fits");
     let mut fast = Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits");
     [encode(&mut fast), encode(&mut reference)]

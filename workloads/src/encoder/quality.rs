@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::job::word::Head;
 use super::inputs::Inputs;
 use crate::Error;
 use crate::family::Metric;
+use crate::job::word::Head;
 use crate::reading::Scores;
 
 /// What is known of the right answers.

@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::config::Config;
-use crate::job::word::Head;
 use super::inputs::Inputs;
+use crate::job::word::Head;
 
 /// Inputs on the device, and everything that a pass writes.
 pub struct Scratch {

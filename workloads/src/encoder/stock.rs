@@ -12,10 +12,10 @@ use candle_nn::{Linear, Module, VarBuilder};
 use candle_transformers::models::bert;
 
 use super::config::Config;
-use crate::job::word::Head;
 use super::inputs::Inputs;
 use super::weights::{HeadWeights, Weights};
 use crate::checkpoint::{Affine, NormWeights};
+use crate::job::word::Head;
 
 /// The stock model with the head of a head.
 pub struct Stock {

@@ -4,8 +4,8 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use super::config::Config;
-use crate::job::word::Head;
 use crate::checkpoint::{Affine, NormWeights};
+use crate::job::word::Head;
 
 /// All tensors.
 #[derive(Clone, Debug)]

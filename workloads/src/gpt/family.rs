@@ -106,7 +106,8 @@ fn memory(job: &Job) -> Result<MemoryNeed, Error> {
     let cache_bytes = Cache::bytes(&config, extent.batch, extent.positions(), dtype);
     let scratch_bytes = Fast::scratch_bytes(&config, extent, dtype);
     // All scores of a layer, as products, masked, and as weights.
-    let scores = 3 * (extent.batch * config.heads * extent.prompt_tokens) as u64
+    let scores = 3
+        * (extent.batch * config.heads * extent.prompt_tokens) as u64
         * extent.positions() as u64
         * element;
     let with_scores = job.variant.attention == Attention::Naive;
@@ -170,4 +171,97 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
             Box::new(Generation::new(generator, job, weights)?)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::task::{Extent, Task};
+    use crate::registry::Registry;
+    use crate::weights::Places;
+    use crate::workload::Unobserved;
+
+    fn job(model: &str) -> Job {
+        let extent = Extent {
+            batch: 2,
+            prompt_tokens: 16,
+            decode_tokens: 8,
+        };
+        Job::plain(model, Precision::F32, Task::Generate(extent))
+    }
+
+    fn outcome(job: &Job, places: &Places) -> Result<String, Error> {
+        let mut work = Registry::own().load(job, places, &Device::Cpu)?;
+        work.iterate(&mut Unobserved)?;
+        work.iterate(&mut Unobserved)?;
+        let outcome = work.outcome()?;
+        assert_eq!(outcome.quality["distinct_outputs"], 1.0);
+        let tokens = work.tokens().expect("two iterations");
+        assert_eq!(tokens.iter().map(Vec::len).collect::<Vec<_>>(), [9, 9]);
+        Ok(outcome.digest)
+    }
+
+    /// Whatever is chosen of the axes, the tokens are the same in f32.
+    #[test]
+    fn every_variant_has_the_same_digest() {
+        for model in ["gpt2-tiny", "starcoder-tiny"] {
+            let usual = outcome(&job(model), &Places::default()).expect("runs");
+            for implementation in Implementation::ALL {
+                for attention in Attention::ALL {
+                    for graph in Graph::ALL {
+                        let mut job = job(model);
+                        job.variant.implementation = *implementation;
+                        job.variant.attention = *attention;
+                        job.variant.graph = *graph;
+                        let digest = outcome(&job, &Places::default()).expect("runs");
+                        assert_eq!(digest, usual, "{:?}", job.variant);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A folder of another size than the named one is refused; half precision runs but for the
+    /// stock `StarCoder`.
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let fixture = crate::parity::Fixture::open("gpt2");
+        let places = Places {
+            file: Some(fixture.path().to_owned()),
+            models: None,
+        };
+        let mut of_file = job("gpt2-tiny");
+        of_file.origin = Origin::File;
+        let message = outcome(&of_file, &places)
+            .expect_err("narrower")
+            .to_string();
+        assert!(
+            message.contains("config.json: 'vocab_size' is 256, expected 128"),
+            "{message}"
+        );
+
+        let mut half = job("starcoder-tiny");
+        half.precision = Precision::F16;
+        outcome(&half, &Places::default()).expect("runs");
+        half.variant.implementation = Implementation::Reference;
+        let message = outcome(&half, &Places::default())
+            .expect_err("the stock model has no half precision")
+            .to_string();
+        assert!(message.contains("takes f32 and tf32"), "{message}");
+    }
+
+    /// Weights of the size of the model, in the format of the job, and a cache as `model::cost`
+    /// writes it.
+    #[test]
+    fn memory_is_counted_before_anything_is_allocated() {
+        let mut job = job("starcoder-3b");
+        job.precision = Precision::Bf16;
+        let need = memory(&job).expect("a generation");
+        assert_eq!(need.weights_bytes, 2 * 3_043_311_104);
+        // 36 layers, key and value of 128 for each of 24 positions of 2 sequences.
+        assert_eq!(need.cache_bytes, 36 * 2 * 128 * 24 * 2 * 2);
+        job.variant.attention = Attention::Naive;
+        let naive = memory(&job).expect("a generation");
+        assert!(naive.scratch_bytes > need.scratch_bytes);
+    }
 }

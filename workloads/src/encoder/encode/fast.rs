@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, bail};
 
 use crate::Error;
-use crate::job::word::Head;
 use crate::encoder::inputs::Inputs;
 use crate::encoder::network::Network;
 use crate::encoder::quality::{self, Expected};
 use crate::encoder::scratch::Scratch;
+use crate::job::word::Head;
 use crate::reading::{Reader, Scores};
 
 /// The fast encoder.

@@ -6,11 +6,11 @@ use candle_core::{D, DType, Device, Tensor, bail};
 
 use crate::Error;
 use crate::encoder::config::Config;
-use crate::job::word::Head;
 use crate::encoder::inputs::Inputs;
 use crate::encoder::quality::{self, Expected};
 use crate::encoder::stock::{Stock, StockInputs};
 use crate::encoder::weights::Weights;
+use crate::job::word::Head;
 use crate::reading::{Reader, Scores};
 
 /// The reference encoder.

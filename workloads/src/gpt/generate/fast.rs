@@ -149,7 +149,10 @@ impl Generator for Fast {
         if self.picked == 0 {
             bail!("nothing was read yet");
         }
-        let first = self.step.sequences.narrow(1, self.extent.prompt_tokens, 1)?;
+        let first = self
+            .step
+            .sequences
+            .narrow(1, self.extent.prompt_tokens, 1)?;
         let first = first.contiguous()?.reshape(self.extent.batch)?;
         self.step.token.slice_set(&first, 0, 0)?;
         self.step.position.slice_set(&self.first_place, 0, 0)?;
