@@ -14,7 +14,8 @@ pub struct Fused {
     pub math: Math,
     /// Whether attention keeps its scores on the chip.
     pub attention: Kind,
-    /// Whether a step is recorded once and replayed, where the device can.
+    /// Whether a step is recorded once and replayed, where the device can. Naive attention
+    /// allocates, so steps with it are never recorded.
     pub graph: bool,
 }
 
@@ -30,7 +31,7 @@ impl Fused {
                 Attention::Fused => Kind::Fused,
                 Attention::Naive => Kind::Naive,
             },
-            graph: job.variant.graph == Graph::On,
+            graph: job.variant.graph == Graph::On && job.variant.attention == Attention::Fused,
         }
     }
 }

@@ -31,7 +31,7 @@ fn weights(config: &Config, head: Head, dtype: DType) -> Weights {
 fn fast(config: &Config, head: Head, inputs: &Inputs, dtype: DType) -> Scores {
     let weights = weights(config, head, dtype);
     let network = Network::new(config, weights, Fused::default()).expect("fits");
-    encode(&mut Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits"))
+    encode(&mut Fast::new(network, true, head, inputs.clone(), Expected::Unknown).expect("fits"))
 }
 
 fn reference(config: &Config, head: Head, inputs: &Inputs, dtype: DType) -> Scores {
@@ -213,8 +213,9 @@ fn naive_attention_agrees() {
         let inputs = ragged(&config, head, [3, 24]);
         let weights = weights(&config, head, DType::F32);
         let network = Network::new(&config, weights, naive).expect("fits");
-        let found =
-            encode(&mut Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits"));
+        let found = encode(
+            &mut Fast::new(network, true, head, inputs.clone(), Expected::Unknown).expect("fits"),
+        );
         let expected = fast(&config, head, &inputs, DType::F32);
         assert!(relative_difference(&found.logits, &expected.logits) < 1e-4);
     }

@@ -150,8 +150,9 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
     let tensors = Tensors::load(&config, head, &tensors)?;
     Ok(match job.variant.implementation {
         Implementation::Fast => {
-            let network = Network::new(&config, tensors, Fused::of(job))?;
-            let reader = Fast::new(network, head, inputs, Expected::Unknown)?;
+            let fused = Fused::of(job);
+            let network = Network::new(&config, tensors, fused)?;
+            let reader = Fast::new(network, fused.graph, head, inputs, Expected::Unknown)?;
             Box::new(Reading::new(reader, weights)?)
         }
         Implementation::Reference => {

@@ -85,12 +85,12 @@ impl Network {
         self.words.device()
     }
 
-    /// Encodes the inputs of the scratch, and leaves there the scores of the head and the largest
-    /// of each.
+    /// Encodes the inputs of the scratch up to the square matrix of the head; for masks, up to the
+    /// scores and the largest of each. All of it can be recorded.
     ///
     /// # Errors
     /// The scratch is for another network, or the device failed.
-    pub fn forward(&self, scratch: &Scratch) -> Result<()> {
+    pub fn encode(&self, scratch: &Scratch) -> Result<()> {
         let Scratch { stream, delta, .. } = scratch;
         embedding::lookup(&self.words, &scratch.tokens, stream)?;
         embedding::lookup(&self.places, &scratch.places, delta)?;
@@ -100,8 +100,39 @@ impl Network {
         }
         let head = &scratch.head;
         embedding::lookup(stream, &scratch.selected, &head.before)?;
-        self.head(head)?;
-        argmax(&head.logits, &head.choice)
+        match &self.head {
+            HeadLayers::Classification { dense, .. } => dense.forward(&head.before, &head.after),
+            HeadLayers::MaskedLm { dense, norm, words } => {
+                dense.forward(&head.before, &head.after)?;
+                let NormWeights { weight, bias } = norm;
+                norm::layer_norm(&head.after, weight, bias, self.epsilon(), &head.after)?;
+                words.forward(&head.after, &head.logits)?;
+                argmax(&head.logits, &head.choice)
+            }
+        }
+    }
+
+    /// What is left to do after [`Network::encode`]: for classes, hyperbolic tangent, scores, and
+    /// the largest of each. candle's tangent allocates, so this cannot be recorded; a row for each
+    /// sequence makes it short.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn finish(&self, scratch: &Scratch) -> Result<()> {
+        let HeadScratch {
+            before,
+            after,
+            logits,
+            choice,
+        } = &scratch.head;
+        match &self.head {
+            HeadLayers::Classification { classes, .. } => {
+                before.slice_set(&after.tanh()?, 0, 0)?;
+                classes.forward(before, logits)?;
+                argmax(logits, choice)
+            }
+            HeadLayers::MaskedLm { .. } => Ok(()),
+        }
     }
 
     fn block(&self, block: &Block, scratch: &Scratch) -> Result<()> {
@@ -122,28 +153,6 @@ impl Network {
         block.up.forward(stream, inner)?;
         block.down.forward(inner, delta)?;
         self.add_and_norm(&block.feed_forward_norm, scratch)
-    }
-
-    fn head(&self, scratch: &HeadScratch) -> Result<()> {
-        let HeadScratch {
-            before,
-            after,
-            logits,
-            ..
-        } = scratch;
-        match &self.head {
-            HeadLayers::Classification { dense, classes } => {
-                dense.forward(before, after)?;
-                before.slice_set(&after.tanh()?, 0, 0)?;
-                classes.forward(before, logits)
-            }
-            HeadLayers::MaskedLm { dense, norm, words } => {
-                dense.forward(before, after)?;
-                let NormWeights { weight, bias } = norm;
-                norm::layer_norm(after, weight, bias, self.epsilon(), after)?;
-                words.forward(after, logits)
-            }
-        }
     }
 
     fn add_and_norm(&self, norm: &NormWeights, scratch: &Scratch) -> Result<()> {

@@ -75,7 +75,7 @@ fn both(path: &Path, head: Head, inputs: &Inputs, dtype: DType) -> [Scores; 2] {
     let mut reference =
         Reference::new(&config, &weights, head, inputs.clone(), Expected::Unknown).expect("fits");
     let network = Network::new(&config, weights, Fused::default()).expect("fits");
-    let mut fast = Fast::new(network, head, inputs.clone(), Expected::Unknown).expect("fits");
+    let mut fast = Fast::new(network, true, head, inputs.clone(), Expected::Unknown).expect("fits");
     [encode(&mut fast), encode(&mut reference)]
 }
 

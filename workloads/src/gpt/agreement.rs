@@ -8,7 +8,7 @@ use ops::attention::Kind;
 use proptest::prelude::*;
 
 use super::config::{Config, Family};
-use super::generate::{Fast, Reference};
+use super::generate::{Fast, Pick, Reference};
 use super::network::Network;
 use super::plain::{Plain, PlainCache};
 use super::stock::Stock;
@@ -33,7 +33,7 @@ fn weights(config: &Config, dtype: DType) -> Weights {
 fn fast(config: &Config, dtype: DType, extent: Extent, prompt: Vec<u32>) -> Fast {
     let weights = weights(config, dtype);
     let network = Network::new(config, weights, Fused::default()).expect("fits");
-    Fast::new(network, extent, prompt).expect("fits")
+    Fast::new(network, Pick::Greedy, true, extent, prompt).expect("fits")
 }
 
 #[derive(Debug, PartialEq)]
@@ -144,7 +144,8 @@ fn naive_attention_agrees() {
         let config = Config::tiny(family);
         let prompt = seeded_prompt(2, config.vocab_size, EXTENT);
         let network = Network::new(&config, weights(&config, DType::F32), naive).expect("fits");
-        let mut found = Fast::new(network, EXTENT, prompt.clone()).expect("fits");
+        let mut found =
+            Fast::new(network, Pick::Greedy, true, EXTENT, prompt.clone()).expect("fits");
         let found = generate(&mut found);
         let expected = generate(&mut fast(&config, DType::F32, EXTENT, prompt));
         assert_eq!(found.tokens, expected.tokens, "{family:?}");
@@ -265,7 +266,7 @@ fn what_is_too_long_is_refused() {
     };
     let network =
         Network::new(&config, weights(&config, DType::F32), Fused::default()).expect("fits");
-    let message = Fast::new(network, extent, vec![0; 100])
+    let message = Fast::new(network, Pick::Greedy, true, extent, vec![0; 100])
         .err()
         .expect("too long")
         .to_string();

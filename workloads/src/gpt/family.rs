@@ -3,7 +3,7 @@
 use candle_core::Device;
 
 use super::config::{self, Config};
-use super::generate::{Fast, Reference};
+use super::generate::{Fast, Pick, Reference};
 use super::network::Network;
 use super::scratch::Cache;
 use super::weights::Weights as Tensors;
@@ -34,7 +34,7 @@ const TAKES: Takes = Takes {
     implementation: Implementation::ALL,
     attention: Attention::ALL,
     graph: Graph::ALL,
-    sampling: &[Sampling::Greedy],
+    sampling: Sampling::ALL,
     weights: &[Origin::Seeded, Origin::File],
     phase: true,
     ..Takes::LEAST
@@ -126,10 +126,20 @@ fn memory(job: &Job) -> Result<MemoryNeed, Error> {
     })
 }
 
-/// The stock `StarCoder` knows one number format.
+/// References pick the most likely token, and the stock `StarCoder` knows one number format.
 fn check_reference(job: &Job) -> Result<(), Error> {
-    let stock = job.variant.implementation == Implementation::Reference
-        && config(&job.model).family == config::Family::StarCoder;
+    if job.variant.implementation != Implementation::Reference {
+        return Ok(());
+    }
+    if job.variant.sampling != Sampling::Greedy {
+        return Err(Error::Request(format!(
+            "axis 'sampling' has the value '{}', the implementation 'reference' of model '{}' \
+             takes greedy; choose it or the implementation 'fast'",
+            job.variant.sampling.word(),
+            job.model
+        )));
+    }
+    let stock = config(&job.model).family == config::Family::StarCoder;
     match job.precision {
         Precision::F16 | Precision::Bf16 if stock => Err(Error::Request(format!(
             "axis 'precision' has the value '{}', the implementation 'reference' of model '{}' \
@@ -163,7 +173,11 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
         Implementation::Fast => {
             let fused = Fused::of(job);
             let network = Network::new(&config, tensors, fused)?;
-            let generator = Fast::new(network, extent, prompt)?;
+            let pick = match job.variant.sampling {
+                Sampling::Greedy => Pick::Greedy,
+                Sampling::Seeded => Pick::seeded(job.input_seed),
+            };
+            let generator = Fast::new(network, pick, fused.graph, extent, prompt)?;
             Box::new(Generation::new(generator, job, weights)?)
         }
         Implementation::Reference => {
@@ -221,6 +235,21 @@ mod tests {
         }
     }
 
+    /// Drawn tokens depend on the seed of the inputs and on nothing else.
+    #[test]
+    fn seeded_sampling_repeats_itself_and_differs_from_greedy() {
+        let mut drawn = job("gpt2-tiny");
+        let greedy = outcome(&drawn, &Places::default()).expect("runs");
+        drawn.variant.sampling = Sampling::Seeded;
+        let first = outcome(&drawn, &Places::default()).expect("runs");
+        assert_ne!(first, greedy);
+        assert_eq!(outcome(&drawn, &Places::default()).expect("runs"), first);
+        drawn.variant.graph = Graph::Off;
+        assert_eq!(outcome(&drawn, &Places::default()).expect("runs"), first);
+        drawn.input_seed += 1;
+        assert_ne!(outcome(&drawn, &Places::default()).expect("runs"), first);
+    }
+
     /// A folder of another size than the named one is refused; half precision runs but for the
     /// stock `StarCoder`.
     #[test]
@@ -248,6 +277,14 @@ mod tests {
             .expect_err("the stock model has no half precision")
             .to_string();
         assert!(message.contains("takes f32 and tf32"), "{message}");
+
+        let mut drawn = job("gpt2-tiny");
+        drawn.variant.sampling = Sampling::Seeded;
+        drawn.variant.implementation = Implementation::Reference;
+        let message = outcome(&drawn, &Places::default())
+            .expect_err("the reference draws nothing")
+            .to_string();
+        assert!(message.contains("takes greedy"), "{message}");
     }
 
     /// Weights of the size of the model, in the format of the job, and a cache as `model::cost`

@@ -92,6 +92,7 @@ impl Family {
 
 /// The fields of `config.json` that matter here.
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "config.json has them")]
 struct HuggingFace {
     model_type: String,
     vocab_size: usize,

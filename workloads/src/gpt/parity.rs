@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 
 use super::config::Config;
-use super::generate::{Fast, Reference};
+use super::generate::{Fast, Pick, Reference};
 use super::network::Network;
 use super::plain::Plain;
 use super::weights::Weights;
@@ -43,7 +43,7 @@ fn fast(fixture: &Fixture, dtype: DType, decode_tokens: usize) -> Outputs {
     let (config, weights) = load(fixture.path(), dtype);
     let (extent, prompt) = prompt(fixture, decode_tokens);
     let network = Network::new(&config, weights, Fused::default()).expect("fits");
-    generate(&mut Fast::new(network, extent, prompt).expect("fits"))
+    generate(&mut Fast::new(network, Pick::Greedy, true, extent, prompt).expect("fits"))
 }
 
 fn reference(fixture: &Fixture, decode_tokens: usize) -> Outputs {

@@ -1,8 +1,10 @@
-//! Encoding by the fast composition: nothing is allocated, and a pass can be recorded.
+//! Encoding by the fast composition: a pass is recorded once and replayed.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use candle_core::{DType, Device, bail};
+use ops::graph::Graph;
 
 use crate::Error;
 use crate::encoder::inputs::Inputs;
@@ -14,34 +16,50 @@ use crate::reading::{Reader, Scores};
 
 /// The fast encoder.
 pub struct Fast {
-    network: Network,
+    state: Rc<State>,
+    pass: Graph,
     head: Head,
     inputs: Inputs,
     expected: Expected,
-    scratch: Scratch,
     ran: bool,
 }
 
+/// All that a pass works on.
+struct State {
+    network: Network,
+    scratch: Scratch,
+}
+
 impl Fast {
-    /// An encoder of these inputs.
+    /// An encoder of these inputs. Where passes are recorded, the first is taken here.
     ///
     /// # Errors
     /// The model cannot read the inputs, or the device is out of memory.
     pub fn new(
         network: Network,
+        records: bool,
         head: Head,
         inputs: Inputs,
         expected: Expected,
     ) -> Result<Self, Error> {
         inputs.check(network.config(), head)?;
-        let (dtype, device) = (network.dtype(), network.device());
-        let scratch = Scratch::new(network.config(), head, &inputs, dtype, device)?;
+        let (dtype, device) = (network.dtype(), network.device().clone());
+        let scratch = Scratch::new(network.config(), head, &inputs, dtype, &device)?;
+        let state = Rc::new(State { network, scratch });
+        let pass = {
+            let state = Rc::clone(&state);
+            move || state.network.encode(&state.scratch)
+        };
         Ok(Self {
-            network,
+            state,
+            pass: if records {
+                Graph::capture(&device, pass)?
+            } else {
+                Graph::unrecorded(pass)
+            },
             head,
             inputs,
             expected,
-            scratch,
             ran: false,
         })
     }
@@ -49,7 +67,7 @@ impl Fast {
 
 impl Reader for Fast {
     fn device(&self) -> &Device {
-        self.network.device()
+        self.state.network.device()
     }
 
     fn batch(&self) -> usize {
@@ -57,7 +75,8 @@ impl Reader for Fast {
     }
 
     fn infer(&mut self) -> candle_core::Result<()> {
-        self.network.forward(&self.scratch)?;
+        self.pass.replay()?;
+        self.state.network.finish(&self.state.scratch)?;
         self.ran = true;
         Ok(())
     }
@@ -66,7 +85,7 @@ impl Reader for Fast {
         if !self.ran {
             bail!("nothing was read yet");
         }
-        let head = &self.scratch.head;
+        let head = &self.state.scratch.head;
         Ok(Scores {
             choices: head.choice.to_vec1()?,
             logits: head.logits.to_dtype(DType::F32)?.to_vec2()?,

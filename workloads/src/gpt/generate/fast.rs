@@ -1,10 +1,16 @@
-//! Generation by the fast composition: nothing is allocated, and a step can be recorded.
+//! Generation by the fast composition: nothing is allocated, and a decode step is recorded once and
+//! replayed.
+
+use std::rc::Rc;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 use ops::Start;
 use ops::argmax::argmax;
+use ops::graph::Graph;
+use ops::sampling::sample;
 use ops::sequence::append;
 
+use super::Pick;
 use crate::generation::{Generator, PREFILL};
 use crate::gpt::config::Config;
 use crate::gpt::network::{Network, Pass};
@@ -13,13 +19,13 @@ use crate::job::task::Extent;
 
 /// The fast generator.
 pub struct Fast {
-    network: Network,
+    state: Rc<State>,
     extent: Extent,
     /// u32 `[batch, prompt]`.
     prompt: Tensor,
-    cache: Cache,
     reading: Scratch,
-    step: Step,
+    /// One decode step.
+    step: Graph,
     /// The last place of the prompt, u32 `[1]`: what the position is set to at a start.
     prompt_end: Tensor,
     /// The place of the first token that is made, u32 `[1]`.
@@ -28,8 +34,11 @@ pub struct Fast {
     picked: usize,
 }
 
-/// What one decode step works on; all that changes from step to step lies on the device.
-struct Step {
+/// All that a decode step works on; what changes from step to step lies on the device.
+struct State {
+    network: Network,
+    pick: Pick,
+    cache: Cache,
     scratch: Scratch,
     /// Last token of each sequence, u32 `[batch]`, …
     token: Tensor,
@@ -42,12 +51,19 @@ struct Step {
 }
 
 impl Fast {
-    /// A generator for `prompt`, the token ids of all sequences one after another.
+    /// A generator for `prompt`, the token ids of all sequences one after another. Where steps are
+    /// recorded, the first is taken here, with a token and a cache of zeros.
     ///
     /// # Errors
     /// The prompt has another number of tokens than `extent`, the network fewer positions, or the
     /// device is out of memory.
-    pub fn new(network: Network, extent: Extent, prompt: Vec<u32>) -> Result<Self> {
+    pub fn new(
+        network: Network,
+        pick: Pick,
+        records: bool,
+        extent: Extent,
+        prompt: Vec<u32>,
+    ) -> Result<Self> {
         let (dtype, device) = (network.dtype(), network.device().clone());
         let (batch, capacity) = (extent.batch, extent.positions());
         if extent.prompt_tokens == 0 {
@@ -63,24 +79,36 @@ impl Fast {
             let sizes = [batch, length, capacity];
             Scratch::new(network.config(), sizes, dtype, &device)
         };
+        let (reading, stepping) = (scratch(extent.prompt_tokens)?, scratch(1)?);
         let token = Tensor::zeros(batch, DType::U32, &device)?;
         let first = u32::try_from(extent.prompt_tokens).map_err(candle_core::Error::wrap)?;
+        let state = Rc::new(State {
+            cache: Cache::new(network.config(), batch, capacity, dtype, &device)?,
+            scratch: stepping,
+            column: token.reshape((batch, 1))?,
+            token,
+            position: Tensor::zeros(1, DType::U32, &device)?,
+            sequences: Tensor::zeros((batch, capacity + 1), DType::U32, &device)?,
+            network,
+            pick,
+        });
+        let step = {
+            let state = Rc::clone(&state);
+            move || state.step()
+        };
         Ok(Self {
             extent,
             prompt: Tensor::from_vec(prompt, (batch, extent.prompt_tokens), &device)?,
-            cache: Cache::new(network.config(), batch, capacity, dtype, &device)?,
-            reading: scratch(extent.prompt_tokens)?,
-            step: Step {
-                scratch: scratch(1)?,
-                column: token.reshape((batch, 1))?,
-                token,
-                position: Tensor::zeros(1, DType::U32, &device)?,
-                sequences: Tensor::zeros((batch, capacity + 1), DType::U32, &device)?,
+            reading,
+            step: if records && extent.decode_tokens > 0 {
+                Graph::capture(&device, step)?
+            } else {
+                Graph::unrecorded(step)
             },
             prompt_end: Tensor::new(&[first - 1], &device)?,
             first_place: Tensor::new(&[first], &device)?,
             picked: 0,
-            network,
+            state,
         })
     }
 
@@ -94,24 +122,31 @@ impl Fast {
     }
 }
 
-impl Step {
+impl State {
     /// Reads the last token at its place, and picks the next.
-    fn take(&self, network: &Network, cache: &Cache) -> Result<()> {
+    fn step(&self) -> Result<()> {
         let pass = Pass::Decode(Start::Device(&self.position));
-        network.forward(&self.column, pass, cache, &self.scratch)?;
+        self.network
+            .forward(&self.column, pass, &self.cache, &self.scratch)?;
         self.pick(&self.scratch.logits)
     }
 
-    /// Appends the most likely token.
+    /// Appends the next token.
     fn pick(&self, logits: &Tensor) -> Result<()> {
-        argmax(logits, &self.token)?;
+        match &self.pick {
+            Pick::Greedy => argmax(logits, &self.token)?,
+            Pick::Random(sampling) => {
+                let place = Start::Device(&self.position);
+                sample(logits, sampling, place, &self.token)?;
+            }
+        }
         append(&self.token, &self.position, &self.sequences)
     }
 }
 
 impl Generator for Fast {
     fn device(&self) -> &Device {
-        self.network.device()
+        self.state.network.device()
     }
 
     fn first_phase(&self) -> (&'static str, u64) {
@@ -128,17 +163,19 @@ impl Generator for Fast {
     }
 
     fn prefill(&mut self) -> Result<()> {
-        self.step.position.slice_set(&self.prompt_end, 0, 0)?;
-        self.network
-            .forward(&self.prompt, Pass::Prefill, &self.cache, &self.reading)?;
-        self.step.pick(&self.reading.logits)?;
+        let state = &self.state;
+        state.position.slice_set(&self.prompt_end, 0, 0)?;
+        state
+            .network
+            .forward(&self.prompt, Pass::Prefill, &state.cache, &self.reading)?;
+        state.pick(&self.reading.logits)?;
         self.picked = 1;
         Ok(())
     }
 
     fn decode(&mut self) -> Result<()> {
         for _ in 0..self.extent.decode_tokens {
-            self.step.take(&self.network, &self.cache)?;
+            self.step.replay()?;
             self.picked += 1;
         }
         Ok(())
@@ -149,27 +186,26 @@ impl Generator for Fast {
         if self.picked == 0 {
             bail!("nothing was read yet");
         }
-        let first = self
-            .step
-            .sequences
-            .narrow(1, self.extent.prompt_tokens, 1)?;
+        let state = &self.state;
+        let first = state.sequences.narrow(1, self.extent.prompt_tokens, 1)?;
         let first = first.contiguous()?.reshape(self.extent.batch)?;
-        self.step.token.slice_set(&first, 0, 0)?;
-        self.step.position.slice_set(&self.first_place, 0, 0)?;
+        state.token.slice_set(&first, 0, 0)?;
+        state.position.slice_set(&self.first_place, 0, 0)?;
         self.picked = 1;
         Ok(())
     }
 
     fn tokens(&self) -> Result<Vec<Vec<u32>>> {
         let first = self.extent.prompt_tokens;
-        self.step.sequences.narrow(1, first, self.picked)?.to_vec2()
+        let made = self.state.sequences.narrow(1, first, self.picked)?;
+        made.to_vec2()
     }
 
     fn last_logits(&self) -> Result<Vec<Vec<f32>>> {
         let logits = match self.picked {
             0 => bail!("nothing was read yet"),
             1 => &self.reading.logits,
-            _ => &self.step.scratch.logits,
+            _ => &self.state.scratch.logits,
         };
         logits.to_dtype(DType::F32)?.to_vec2()
     }
