@@ -36,7 +36,7 @@ fn nothing_is_run_where_something_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let ran = folder.path().join("ran").display().to_string();
     let touch = format!("touch {ran}");
-    let cases: [(&[&str], i32, &[&str]); 9] = [
+    let cases: [(&[&str], i32, &[&str]); 10] = [
         (
             &["measure", "-n", "0", "--", "touch", &ran],
             2,
@@ -57,6 +57,11 @@ fn nothing_is_run_where_something_is_wrong() {
             &["measure", "--precision", "0%", "--", "touch", &ran],
             2,
             &["--precision", "1%"],
+        ),
+        (
+            &["measure", "--instrument-budget", "60%", "--", "touch", &ran],
+            2,
+            &["--instrument-budget", "up to 50 %"],
         ),
         (
             &[
@@ -429,4 +434,56 @@ fn a_calibration_finds_what_the_emulated_board_has() {
         "--wait",
     ])
     .expect_code(0);
+}
+
+#[test]
+fn a_short_command_is_repeated_as_often_as_the_instrument_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = load_file(folder.path(), 0.1);
+    let program = built("joulebench").display().to_string();
+    let measured = |budget: &str| {
+        let words = [
+            "measure",
+            "-n",
+            "2",
+            "--idle",
+            "0.5",
+            "--instrument-budget",
+            budget,
+            "--json",
+            "-",
+            "--",
+            program.as_str(),
+            "emulate",
+            "load",
+            load.as_str(),
+            "--wait",
+        ];
+        let report = json(&emulated(&words));
+        let plan = report["measurement"]["window"].clone();
+        let executions = report["summary"]["executions_per_run"].as_u64().unwrap();
+        assert_eq!(plan["executions"], executions, "{plan}");
+        let share = &report["summary"]["energy_j"]["instrument"]["each_run"];
+        assert!(share.as_f64() <= plan["asked"].as_f64(), "{share}, {plan}");
+        executions
+    };
+    assert!(measured("5%") < measured("1%"));
+}
+
+#[test]
+fn a_budget_that_no_window_meets_is_refused_before_anything_is_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = folder.path().join("ran").display().to_string();
+    let words = [
+        "measure",
+        "--instrument-budget",
+        "0.05%",
+        "--",
+        "touch",
+        &ran,
+    ];
+    emulated(&words)
+        .expect_code(2)
+        .expect_error(&["--instrument-budget 0.05%", "drift", "0.11 %"]);
+    assert!(!Path::new(&ran).exists());
 }

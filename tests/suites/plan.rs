@@ -136,6 +136,26 @@ fn a_plan_that_is_not_there_is_named() {
 }
 
 #[test]
+fn the_outline_says_what_window_the_instrument_needs() {
+    let outline = |budget: &[&str]| -> Value {
+        let words = [&["plan", DEMO, "--json"], budget].concat();
+        let said = Outcome::of(&mut joulebench(&words)).expect_code(0);
+        serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}: {said:?}"))
+    };
+    let needed = |budget: &[&str]| {
+        let instrument = outline(budget)["instrument"].clone();
+        assert_eq!(instrument["basis"], "class");
+        assert_eq!(instrument["points"].as_array().map(Vec::len), Some(4));
+        instrument["needed_window_s"].as_f64().unwrap()
+    };
+    assert!(needed(&[]) < needed(&["--instrument-budget", "0.5%"]));
+    let words = ["plan", DEMO, "--instrument-budget", "0.1%"];
+    Outcome::of(&mut joulebench(words))
+        .expect_code(2)
+        .expect_error(&["--instrument-budget", "drift"]);
+}
+
+#[test]
 fn the_outline_shows_points_runs_and_order() {
     let said = Outcome::of(&mut joulebench(["plan", DEMO])).expect_code(0);
     insta::assert_snapshot!("outline", said.stdout);

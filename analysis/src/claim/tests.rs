@@ -52,6 +52,7 @@ fn record(point: &Point) -> EstimateRecord {
         level: 0.95,
         n: 5,
         method: Method::GeometricMeanT,
+        bootstrap_t: None,
         digest_consistent: Some(true),
         reason: None,
     }

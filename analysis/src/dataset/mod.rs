@@ -46,7 +46,8 @@ pub use verify::verify;
 /// - 0.1.0: first.
 /// - 0.2.0: the tables `emulated_runs`, `emulator_residuals` and `tool_readings`.
 /// - 0.3.0: `instrument_pct`, `instrument_scale_pct` and `power_gate` of runs.
-pub const DATASET_VERSION: &str = "0.3.0";
+/// - 0.4.0: `role` of runs.
+pub const DATASET_VERSION: &str = "0.4.0";
 /// Day of the version, fixed so that building it again gives the same bytes.
 const DATASET_DATE: &str = "2026-11-24";
 /// Where the project lives.

@@ -5,11 +5,12 @@ use crate::row::{Cell, CellKind, ROW_COLUMNS, Row, RowColumn};
 use super::column::Filled;
 
 /// Columns that every row has; what else a row lacks depends on its device and its faults.
-const REQUIRED: [&str; 9] = [
+const REQUIRED: [&str; 10] = [
     "sweep",
     "run_id",
     "block",
     "order",
+    "role",
     "provenance",
     "device",
     "samples",

@@ -6,6 +6,7 @@ use model::point::Point;
 use model::provenance::Provenance;
 use model::reason::RunFlag;
 
+use super::companion::{self, BootstrapRecord};
 use super::interval::geometric_mean;
 use super::metric::{Metric, MetricVisitor};
 use super::record::{Bare, EstimateRecord, MissingRecord};
@@ -50,8 +51,9 @@ pub fn estimates_of(rows: &[Row]) -> (Vec<EstimateRecord>, Vec<MissingRecord>) {
     let mut missing = Vec::new();
     for ((setting, point), group) in by_point(rows, |row| row.role.is_point()) {
         for metric in Metric::ALL {
-            match metric.visit(GeometricMean { rows: &group }) {
-                Ok(bare) => estimates.push(record(&setting, &point, &group, metric, bare)),
+            let seed = companion::seed_of(&setting.sweep, &point, metric);
+            match metric.visit(GeometricMean { rows: &group, seed }) {
+                Ok(found) => estimates.push(record(&setting, &point, &group, metric, found)),
                 Err(reason) => missing.push(MissingRecord {
                     sweep: setting.sweep.clone(),
                     point: point.clone(),
@@ -67,10 +69,18 @@ pub fn estimates_of(rows: &[Row]) -> (Vec<EstimateRecord>, Vec<MissingRecord>) {
 
 struct GeometricMean<'a> {
     rows: &'a [&'a Row],
+    /// Of the resamples.
+    seed: u64,
+}
+
+/// A geometric mean with its t interval, and what stands beside it.
+struct Found {
+    bare: Bare,
+    bootstrap_t: Option<BootstrapRecord>,
 }
 
 impl MetricVisitor for GeometricMean<'_> {
-    type Output = Result<Bare, String>;
+    type Output = Result<Found, String>;
 
     fn visit<U: Quantity>(self, get: fn(&Row) -> Option<U>) -> Self::Output {
         let values: Vec<U> = self.rows.iter().filter_map(|row| get(row)).collect();
@@ -89,7 +99,11 @@ impl MetricVisitor for GeometricMean<'_> {
                 &format!("{flagged} of {} runs: {flag}", self.rows.len()),
             );
         }
-        Ok(bare)
+        let numbers: Vec<f64> = values.iter().map(|value| value.number()).collect();
+        Ok(Found {
+            bare,
+            bootstrap_t: companion::beside(&numbers, self.seed),
+        })
     }
 }
 
@@ -124,7 +138,7 @@ fn record(
     point: &Point,
     rows: &[&Row],
     metric: Metric,
-    bare: Bare,
+    Found { bare, bootstrap_t }: Found,
 ) -> EstimateRecord {
     let words = |get: fn(&Row) -> Option<&String>| {
         let words: BTreeSet<&String> = rows.iter().filter_map(|row| get(row)).collect();
@@ -153,6 +167,7 @@ fn record(
         level: bare.level,
         n: bare.n,
         method: bare.method,
+        bootstrap_t,
         digest_consistent: (!digests.is_empty()).then_some(digests.len() == 1),
         reason: bare.reason,
     }

@@ -4,12 +4,13 @@ use model::point::Point;
 use model::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
+use super::companion::BootstrapRecord;
 use super::interval::{Estimate, LEVEL, Method};
 use super::metric::Metric;
 use crate::quantity::Quantity;
 
-/// Version of `estimates.json`. Changelog: 1 = first.
-pub const ESTIMATES_SCHEMA: u32 = 1;
+/// Version of `estimates.json`. Changelog: 1 = first; 2 = `bootstrap_t` of estimates.
+pub const ESTIMATES_SCHEMA: u32 = 2;
 
 /// The whole of `estimates.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,10 @@ pub struct EstimateRecord {
     pub n: usize,
     /// How it was computed.
     pub method: Method,
+    /// The bootstrap-t interval beside the bounds, where the runs are skewed or many. Claims rest on
+    /// the bounds whatever it says: which interval decides is not chosen after the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bootstrap_t: Option<BootstrapRecord>,
     /// Whether all runs produced the same output; absent where no worker gave a digest.
     pub digest_consistent: Option<bool>,
     /// Why there is no interval, or what the reader must know.

@@ -125,3 +125,32 @@ fn flags_are_told_beside_the_estimate() {
     assert_eq!(reason, Some("1 of 4 runs: no_steady_state"));
     assert_eq!(estimates[0].n, 4, "a flagged run is a good run");
 }
+
+#[test]
+fn skewed_runs_have_a_bootstrap_t_interval_beside_and_it_does_not_depend_on_their_order() {
+    let energies = [1.0, 1.01, 0.99, 1.02, 1.0, 1.6];
+    let rows: Vec<Row> = energies
+        .iter()
+        .zip(0..)
+        .map(|(energy_j, block)| row(1, block, Role::Point, *energy_j))
+        .collect();
+    let beside = |rows: &[Row]| {
+        let (estimates, _) = estimates_of(rows);
+        let mut records = estimates.into_iter();
+        let of = |metric| move |record: &super::EstimateRecord| record.metric == metric;
+        let energy = records.find(of(Metric::EnergyPerUnit)).expect("an energy");
+        // Every other metric is the same in all rows.
+        assert!(records.all(|record| record.bootstrap_t.is_none()));
+        energy.bootstrap_t.expect("skewed runs")
+    };
+    let record = beside(&rows);
+    assert!(
+        record.low < Some(1.0) && record.high > Some(1.2),
+        "{record:?}"
+    );
+    let mut reversed: Vec<Row> = rows.clone();
+    reversed.reverse();
+    assert_eq!(beside(&reversed), record);
+    let json = serde_json::to_value(&record).expect("plain data");
+    assert_eq!(json["because"], "skewed_so_bootstrap_t");
+}

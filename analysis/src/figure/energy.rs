@@ -212,6 +212,7 @@ pub(super) mod tests {
             level: 0.95,
             n: batch as usize,
             method: Method::GeometricMeanT,
+            bootstrap_t: None,
             digest_consistent: None,
             reason: None,
         }

@@ -147,6 +147,13 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
     column!(block: integer, "1", "block of the sweep, from 0; every block holds each point once"),
     column!(order: integer, "1", "place of the run in the sweep, from 0"),
     RowColumn {
+        name: "role",
+        unit: "1",
+        description: "why the run was taken: point; sentinel_first, sentinel_middle or sentinel_last (the reference once more in its block); confirmation (one long run); only points are pooled into estimates",
+        kind: CellKind::Text,
+        cell: |row| text(row.role.name()),
+    },
+    RowColumn {
         name: "provenance",
         unit: "1",
         description: "measured (real hardware), emulated or imported",

@@ -30,3 +30,38 @@ fn cell_text(cell: &Cell) -> String {
         Cell::Float(value) => value.map(|value| value.to_string()).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::run::{Place, Role};
+
+    use super::*;
+    use crate::synthetic;
+
+    /// A sentinel is no replicate of its point: whoever reads the file can leave it out.
+    #[test]
+    fn every_line_says_why_its_run_was_taken() {
+        let of = |role| Row {
+            role,
+            ..synthetic::row()
+        };
+        let rows = [
+            of(Role::Point),
+            of(Role::Sentinel(Place::Middle)),
+            of(Role::Confirmation),
+        ];
+        let text = rows_to_csv(&rows);
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let place = reader
+            .headers()
+            .unwrap()
+            .iter()
+            .position(|name| name == "role");
+        let place = place.expect("a column 'role'");
+        let roles: Vec<String> = reader
+            .records()
+            .map(|record| record.unwrap()[place].to_owned())
+            .collect();
+        assert_eq!(roles, ["point", "sentinel_middle", "confirmation"]);
+    }
+}

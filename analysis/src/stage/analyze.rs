@@ -99,7 +99,6 @@ pub fn analyze_with(
     let exclusions = exclusions_to_csv(&exclusions)
         .map_err(|error| Error::content(layout.exclusions(), error))?;
     write_atomically(&layout.rows(), rows_to_csv(&rows).as_bytes())?;
-    roles::write(&layout.roles(), &rows)?;
     write_atomically(&layout.exclusions(), exclusions.as_bytes())?;
     write_json(&layout.estimates(), &estimates)?;
     write_json(&layout.sensors(), &sensors)?;

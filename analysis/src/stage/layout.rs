@@ -21,11 +21,6 @@ impl Layout {
         self.out.join("rows.csv")
     }
 
-    /// Runs that are no points, and whether they enter ratios; only where there are any.
-    pub fn roles(&self) -> PathBuf {
-        self.out.join("roles.csv")
-    }
-
     /// Runs that enter no estimate, and why.
     pub fn exclusions(&self) -> PathBuf {
         self.out.join("exclusions.csv")

@@ -11,8 +11,10 @@
 mod budget;
 mod counter;
 mod sensor;
+mod validity;
 mod work;
 
+use metering::validity::requested_mhz;
 use model::axis::{Axis, AxisValue};
 use model::mark::Mark;
 use model::reason::RunFault;
@@ -38,6 +40,7 @@ pub fn tidy(trace: &Trace) -> Row {
     describe_work(&mut row, &trace.header, &work);
     describe_sensors(&mut row, trace, window);
     describe_energy(&mut row, trace, window, &work);
+    validity::describe(&mut row, trace, window);
     row.floor_share = row
         .iteration_s
         .and_then(|time| floor_share(&row.point, &row.device, time));
@@ -111,14 +114,7 @@ fn describe_sensors(row: &mut Row, trace: &Trace, window: Span) {
         .readings(|s| s.sm_clock_mhz)
         .max()
         .map(Megahertz::get);
-    let target = match row
-        .point
-        .get(Axis::SmClockMhz)
-        .and_then(AxisValue::as_integer)
-    {
-        Some(requested) => Some(requested),
-        None => device.max_sm_clock_mhz.map(u64::from),
-    };
+    let target = requested_mhz(&row.point).or(device.max_sm_clock_mhz.map(u64::from));
     row.clock_residency_pct = target.and_then(|target| samples.clock_residency(target));
     row.temperature_start_c = samples.readings(|s| s.temperature_c).next();
     row.temperature_end_c = samples.readings(|s| s.temperature_c).last();

@@ -1,14 +1,12 @@
 //! What the other sensors showed in the window.
 
+use metering::validity::is_held;
 use model::sample::Sample;
 use model::trace::Span;
 use model::units::{Joules, Milliwatts, Nanos, Seconds, Watts};
 
 use crate::quantity::Percent;
 use statistics::sum::Sum;
-
-/// NVIDIA clocks move in steps of 15 MHz on Volta and newer (of 7 or 8 before).
-const CLOCK_STEP_MHZ: u64 = 15;
 
 /// The samples of a window. A reading holds until the next one.
 #[derive(Debug)]
@@ -75,8 +73,7 @@ impl<'a> WindowSamples<'a> {
     /// Share of the time with the clock within one step of the target.
     pub(super) fn clock_residency(&self, target_mhz: u64) -> Option<Percent> {
         self.mean(|sample| {
-            let clock_mhz = u64::from(sample.sm_clock_mhz?.get());
-            Some(if clock_mhz.abs_diff(target_mhz) <= CLOCK_STEP_MHZ {
+            Some(if is_held(sample.sm_clock_mhz?.get(), target_mhz) {
                 100.0
             } else {
                 0.0

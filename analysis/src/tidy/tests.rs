@@ -1,5 +1,7 @@
 use model::mark::Mark;
-use model::reason::{Absence, RunFault};
+use model::plan::Tier;
+use model::reason::{Absence, RunFault, RunFlag};
+use model::run::RunRules;
 use model::trace::Trace;
 use model::units::Millijoules;
 
@@ -332,4 +334,39 @@ proptest::proptest! {
         let net_expected_j = (above_w * busy_centis) as f64 / 100.0;
         proptest::prop_assert!((net_j / net_expected_j - 1.0).abs() < 1e-6, "{} J", net_j);
     }
+}
+
+/// The same under a plan with a tier.
+fn strict(trace: &mut Trace) {
+    trace.header.run.rules = Some(RunRules {
+        tier: Tier::Screen,
+        pre_soak: None,
+    });
+}
+
+#[test]
+fn readings_are_judged_again_by_the_rules_of_the_harness() {
+    let mut trace = plain();
+    let window = trace.header.span(Stage::Window).unwrap();
+    let from = trace
+        .samples
+        .partition_point(|sample| sample.at_ns < window.begin_ns);
+    // Heat and the power limit, for 30 ms each, that whoever wrote the trace did not look for.
+    for sample in &mut trace.samples[from + 50..from + 53] {
+        sample.event_reasons = Some(0x20 | 0x4);
+    }
+    let row = tidy(&trace);
+    assert_eq!((codes(&row), row.flags.len()), (vec![], 0), "no tier");
+    strict(&mut trace);
+    let row = tidy(&trace);
+    assert_eq!(codes(&row), [RunFault::Throttled]);
+    assert_eq!(row.faults[0].detail, "heat for 0.03 s of 2.00 s");
+    assert_eq!(row.flags[0].flag, RunFlag::PowerCapped);
+    // What the harness said stands, once.
+    trace.header.faults.clone_from(&row.faults);
+    trace.header.faults[0].detail = "as the harness saw it".to_owned();
+    trace.header.flags.clone_from(&row.flags);
+    let again = tidy(&trace);
+    assert_eq!(again.faults, trace.header.faults);
+    assert_eq!(again.flags, trace.header.flags);
 }

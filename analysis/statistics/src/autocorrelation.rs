@@ -125,22 +125,11 @@ pub fn ljung_box(values: &[f64], lags: usize) -> Result<LjungBox, StatisticsErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::NormalDraws;
-
-    fn autoregressive(seed: u64, n: usize, correlation: f64) -> Vec<f64> {
-        let mut draws = NormalDraws::new(seed, 0);
-        let mut value = draws.draw() / (1.0 - correlation * correlation).sqrt();
-        (0..n)
-            .map(|_| {
-                value = correlation * value + draws.draw();
-                value
-            })
-            .collect()
-    }
+    use crate::draws::autoregressive;
 
     fn median_effective(correlation: f64) -> f64 {
         let mut sizes: Vec<f64> = (0..401)
-            .map(|seed| effective_sample_size(&autoregressive(seed, 600, correlation)).unwrap())
+            .map(|seed| effective_sample_size(&autoregressive(seed, 0, 600, correlation)).unwrap())
             .collect();
         sizes.sort_by(f64::total_cmp);
         sizes[200]

@@ -109,18 +109,7 @@ fn mean(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::NormalDraws;
-
-    fn autoregressive(seed: u64, n: usize, correlation: f64) -> Vec<f64> {
-        let mut draws = NormalDraws::new(seed, 1);
-        let mut value = draws.draw() / (1.0 - correlation * correlation).sqrt();
-        (0..n)
-            .map(|_| {
-                value = correlation * value + draws.draw();
-                value
-            })
-            .collect()
-    }
+    use crate::draws::autoregressive;
 
     #[test]
     fn batches_share_every_value() {
@@ -142,7 +131,7 @@ mod tests {
     fn ten_batches_cover_correlated_series() {
         let covered = (0..2000)
             .filter(|&seed| {
-                batch_means_interval(&autoregressive(seed, 600, 0.9), BATCHES, Level::P95)
+                batch_means_interval(&autoregressive(seed, 1, 600, 0.9), BATCHES, Level::P95)
                     .unwrap()
                     .contains(0.0)
             })
@@ -155,14 +144,14 @@ mod tests {
     fn the_interval_is_withheld_where_the_run_is_one_long_swing() {
         let withheld = (0..200)
             .filter(|&seed| {
-                WithinRun::of(&autoregressive(seed, 600, 0.97), Level::P95)
+                WithinRun::of(&autoregressive(seed, 1, 600, 0.97), Level::P95)
                     .unwrap()
                     .interval
                     .is_none()
             })
             .count();
         assert!(withheld >= 180, "{withheld} of 200");
-        let quiet = WithinRun::of(&autoregressive(1, 600, 0.0), Level::P95).unwrap();
+        let quiet = WithinRun::of(&autoregressive(1, 1, 600, 0.0), Level::P95).unwrap();
         assert!(quiet.interval.is_some() && quiet.lag1.abs() < 0.2);
     }
 }

@@ -45,6 +45,20 @@ impl NormalDraws {
     }
 }
 
+/// A stationary series of which each value is the one before times the correlation, and a standard
+/// normal deviate.
+#[cfg(test)]
+pub(crate) fn autoregressive(seed: u64, stream: u64, n: usize, correlation: f64) -> Vec<f64> {
+    let mut draws = NormalDraws::new(seed, stream);
+    let mut value = draws.draw() / (1.0 - correlation * correlation).sqrt();
+    (0..n)
+        .map(|_| {
+            value = correlation * value + draws.draw();
+            value
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -95,6 +95,14 @@ pub(crate) struct PlanArguments {
     /// Print JSON, with every run
     #[arg(long)]
     pub(crate) json: bool,
+    /// What the instrument may be wrong by in one run, for example 0.5%: says how long a window and
+    /// how many repetitions of short work that takes [default: the width that the tier aims at, else
+    /// 1%]
+    #[arg(long, value_name = "PERCENT", value_parser = measure::parse_percent)]
+    pub(crate) instrument_budget: Option<f64>,
+    /// What joulebench calibrate found about the GPU; without, what is known of its class
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 /// Runs are taken in randomised blocks and sealed one by one; when the command is ended, by a kill

@@ -115,6 +115,7 @@ fn code_of(error: &anyhow::Error) -> Exit {
         match cause.downcast_ref::<MeasureError>() {
             Some(MeasureError::Failed { .. } | MeasureError::Start(_)) => return Exit::RunsFailed,
             Some(MeasureError::Device(_)) => return Exit::Device,
+            Some(MeasureError::Budget(_)) => return Exit::Usage,
             None => {}
         }
         let of_sweep = cause.downcast_ref::<SweepError>();

@@ -2,6 +2,7 @@
 
 use metering::class::BoardClass;
 use metering::profile::SensorProfile;
+use metering::window::{Edges, Foreseen, PlanError};
 use model::machine::Machine;
 use model::plan::DeviceKind;
 use model::provenance::Provenance;
@@ -13,6 +14,7 @@ use super::condition::Condition;
 use super::energy::{self, NoEnergy, Source, WindowEnergy};
 use super::execution::{Ending, Executor, Repetition};
 use super::record::{self, MeasureError};
+use super::repeat::{First, WindowPlan};
 use super::sampler::Sampler;
 use crate::device::{DeviceError, Instrument};
 
@@ -141,6 +143,48 @@ impl<'a> Bench<'a> {
             .get(column)
             .copied()
             .map(NoEnergy::Sensor)
+    }
+
+    /// Whether there is a window whose instrument's part is as small as is asked for, whatever the
+    /// load.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn check_budget(&self, asked: f64) -> Result<(), PlanError> {
+        match self.source {
+            Source::GpuCounter => Foreseen::of(&self.model, 1.0, Edges::AtTicks)
+                .least_energy_j(asked)
+                .map(|_| ()),
+            Source::Packages => Ok(()),
+        }
+    }
+
+    /// The windows of all runs by a first one, so that each meets the budget that is asked for;
+    /// absent where the run has no energy. `at_least` executions go into each.
+    ///
+    /// # Errors
+    /// Where no window meets it.
+    pub fn plan_windows(
+        &self,
+        run: &RunResult,
+        idle_w: Option<f64>,
+        asked: f64,
+        at_least: u32,
+    ) -> Result<Option<WindowPlan>, PlanError> {
+        let (Some(first), Some(mean_w)) = (First::of(run), run.power_w()) else {
+            return Ok(None);
+        };
+        let foreseen = match self.source {
+            Source::GpuCounter => {
+                // An idle device that nobody looked at draws no more than one that works.
+                let edges = Edges::AtTicksLessIdle {
+                    idle_w: idle_w.unwrap_or(mean_w),
+                };
+                Some(Foreseen::of(&self.model, mean_w, edges))
+            }
+            Source::Packages => None,
+        };
+        WindowPlan::of(&first, foreseen, asked, at_least).map(Some)
     }
 
     /// Processes on the device that are not ours.

@@ -6,20 +6,18 @@ use model::units::Nanos;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde::Serialize;
-use statistics::distribution::student_t_quantile;
+use statistics::equivalence::{Claim, Contrast, PLANNED_POWER, runs_needed};
 use statistics::interval::{Interval, Level};
-use statistics::moments::Moments;
-use statistics::ratio::{log_differences, paired_log_ratio};
+use statistics::ratio::paired_log_ratio;
 
 use super::bench::{Bench, IdlePower, RunResult};
 use super::execution::{Executor, Repetition};
-use super::measurement::{Measurement, Settings, first_repetition, take_well};
+use super::measurement::{Measurement, Settings, least_executions, take_well};
 use super::record::MeasureError;
+use super::repeat::{WindowPlan, first_repetition};
 
-/// Power that a sample size is given for.
-const POWER: f64 = 0.8;
 /// Blocks beyond which a needed number is not worth stating.
-const MOST_BLOCKS: u32 = 1_000;
+const MOST_BLOCKS: usize = 1_000;
 
 /// What is going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +26,11 @@ pub enum CompareStep {
     Idle,
     /// A run that does not count.
     WarmUp {
+        /// Which command, from 0.
+        command: usize,
+    },
+    /// The run that shows how often a command has to be repeated.
+    Sizing {
         /// Which command, from 0.
         command: usize,
     },
@@ -48,6 +51,13 @@ pub trait CompareObserver {
     fn sampled(&mut self, sample: &Sample);
     /// A run of a command is over.
     fn run_ended(&mut self, command: usize, run: &RunResult);
+}
+
+/// Nobody watches.
+impl CompareObserver for () {
+    fn begins(&mut self, _step: CompareStep) {}
+    fn sampled(&mut self, _sample: &Sample) {}
+    fn run_ended(&mut self, _command: usize, _run: &RunResult) {}
 }
 
 /// The order of the commands in a block: Fisher–Yates by `ChaCha8` on the seed, one stream for each
@@ -85,51 +95,108 @@ pub fn measure_blocks(
     seed: u64,
     observer: &mut dyn CompareObserver,
 ) -> Result<Vec<Measurement>, MeasureError> {
+    if let Some(asked) = settings.instrument_budget {
+        bench.check_budget(asked)?;
+    }
     let foreign_processes = bench.process_count()?;
     let idle = Nanos::from_seconds(settings.idle_s);
     observer.begins(CompareStep::Idle);
     let before_w = bench.idle_power(idle)?;
-    let mut repetitions = vec![first_repetition(settings.shortest_window_s); executors.len()];
-    for _ in 0..settings.warmup_runs {
-        for (command, executor) in executors.iter_mut().enumerate() {
-            observer.begins(CompareStep::WarmUp { command });
-            let run = take_well(
-                bench,
-                executor.as_mut(),
-                repetitions[command],
-                settings.ignore_failure,
-                &mut |sample| observer.sampled(sample),
-            )?;
-            repetitions[command] = Repetition::Times(run.executions);
-        }
-    }
-    let mut runs: Vec<Vec<RunResult>> = vec![Vec::new(); executors.len()];
-    for block in 0..settings.runs.at_least() {
-        for command in order(executors.len(), seed, block) {
-            observer.begins(CompareStep::Run { command, block });
-            let run = take_well(
-                bench,
-                executors[command].as_mut(),
-                repetitions[command],
-                settings.ignore_failure,
-                &mut |sample| observer.sampled(sample),
-            )?;
-            repetitions[command] = Repetition::Times(run.executions);
-            observer.run_ended(command, &run);
-            runs[command].push(run);
-        }
-    }
+    let is_planned = settings.instrument_budget.is_some();
+    let mut blocks = Blocks {
+        repetitions: vec![
+            first_repetition(settings.shortest_window_s, is_planned);
+            executors.len()
+        ],
+        bench,
+        executors,
+        settings,
+        observer,
+    };
+    let windows = blocks.prepare(before_w)?;
+    let runs = blocks.all(seed)?;
     observer.begins(CompareStep::Idle);
     let after_w = bench.idle_power(idle)?;
     Ok(runs
         .into_iter()
-        .map(|runs| Measurement {
+        .zip(windows)
+        .map(|(runs, window)| Measurement {
             runs,
             idle: IdlePower { before_w, after_w },
             foreign_processes,
             pilot: None,
+            window,
         })
         .collect())
+}
+
+struct Blocks<'a, 'b> {
+    bench: &'a mut Bench<'b>,
+    executors: &'a mut [Box<dyn Executor>],
+    settings: &'a Settings,
+    observer: &'a mut dyn CompareObserver,
+    /// How often each command is repeated in the window of a run.
+    repetitions: Vec<Repetition>,
+}
+
+impl Blocks<'_, '_> {
+    fn take(&mut self, command: usize) -> Result<RunResult, MeasureError> {
+        let observer = &mut *self.observer;
+        let run = take_well(
+            self.bench,
+            self.executors[command].as_mut(),
+            self.repetitions[command],
+            self.settings.ignore_failure,
+            &mut |sample| observer.sampled(sample),
+        )?;
+        self.repetitions[command] = Repetition::Times(run.executions);
+        Ok(run)
+    }
+
+    /// Warms up, and plans the windows of each command where a budget of the instrument is asked for.
+    fn prepare(&mut self, idle_w: Option<f64>) -> Result<Vec<Option<WindowPlan>>, MeasureError> {
+        let mut warm: Vec<Option<RunResult>> = vec![None; self.executors.len()];
+        for _ in 0..self.settings.warmup_runs {
+            for (command, last) in warm.iter_mut().enumerate() {
+                self.observer.begins(CompareStep::WarmUp { command });
+                *last = Some(self.take(command)?);
+            }
+        }
+        let Some(asked) = self.settings.instrument_budget else {
+            return Ok(vec![None; self.executors.len()]);
+        };
+        warm.into_iter()
+            .enumerate()
+            .map(|(command, warm)| {
+                let run = if let Some(run) = warm {
+                    run
+                } else {
+                    self.observer.begins(CompareStep::Sizing { command });
+                    self.take(command)?
+                };
+                let at_least = least_executions(&run, self.settings);
+                let plan = self.bench.plan_windows(&run, idle_w, asked, at_least)?;
+                if let Some(plan) = &plan {
+                    self.repetitions[command] = plan.repetition();
+                }
+                Ok(plan)
+            })
+            .collect()
+    }
+
+    /// The runs of each command.
+    fn all(&mut self, seed: u64) -> Result<Vec<Vec<RunResult>>, MeasureError> {
+        let mut runs: Vec<Vec<RunResult>> = vec![Vec::new(); self.executors.len()];
+        for block in 0..self.settings.runs.at_least() {
+            for command in order(self.executors.len(), seed, block) {
+                self.observer.begins(CompareStep::Run { command, block });
+                let run = self.take(command)?;
+                self.observer.run_ended(command, &run);
+                runs[command].push(run);
+            }
+        }
+        Ok(runs)
+    }
 }
 
 /// What can be said about a ratio.
@@ -166,26 +233,28 @@ impl Ratio {
         } else if interval.low > 1.0 {
             Verdict::More
         } else {
-            let differences = log_differences(values, reference).ok()?;
-            let moments = Moments::of("blocks", &differences).ok()?;
+            let differences = Contrast::paired_log_ratio(values, reference).ok()?;
             Verdict::Inconclusive {
-                needed_blocks: needed(moments.mean, moments.standard_deviation(), level),
+                needed_blocks: needed(&differences, level),
             }
         };
         Some(Self { interval, verdict })
     }
 }
 
-/// Blocks for a power of 80 % at the difference seen: the smallest n with
-/// `|d| √n ≥ s (t(1 − α/2, n − 1) + t(0.8, n − 1))`.
-fn needed(difference: f64, deviation: f64, level: Level) -> Option<u32> {
-    let effect = difference.abs() / deviation;
-    (2..=MOST_BLOCKS).find(|blocks| {
-        let degrees = f64::from(blocks - 1);
-        let reach =
-            student_t_quantile(level.upper_point(), degrees) + student_t_quantile(POWER, degrees);
-        effect * f64::from(*blocks).sqrt() >= reach
-    })
+/// Blocks of which the interval would not hold 1 with a probability of [`PLANNED_POWER`], were the
+/// difference seen and its scatter the truth. That a two-sided interval lies on one side of 1 is the
+/// claim of that side at half of alpha; that it lies on the wrong one is left out.
+fn needed(differences: &Contrast, level: Level) -> Option<u32> {
+    let claim = if differences.value() < 0.0 {
+        Claim::Below { margin: 0.0 }
+    } else {
+        Claim::Above { margin: 0.0 }
+    };
+    let of_one_side = Level::new(level.upper_point()).ok()?;
+    runs_needed(differences, claim, of_one_side, PLANNED_POWER)
+        .filter(|blocks| *blocks <= MOST_BLOCKS)
+        .and_then(|blocks| blocks.try_into().ok())
 }
 
 /// A command beside the reference.
@@ -284,8 +353,19 @@ mod tests {
         };
         assert!(needed_blocks.is_none_or(|blocks| blocks > 3));
         // d = 1 %, s = 2 %: (1.96 + 0.84)^2 * 4 = 31.4, and a little for Student's t.
-        assert_eq!(needed(0.01, 0.02, Level::P95), Some(34));
-        assert_eq!(needed(0.0, 0.02, Level::P95), None);
+        assert_eq!(needed(&seen(0.01, 0.02), Level::P95), Some(34));
+        assert_eq!(needed(&seen(-0.01, 0.02), Level::P95), Some(34));
+        // The table of the noncentral t: d / s = 1 takes 10 pairs, more at a stricter level.
+        assert_eq!(needed(&seen(0.02, 0.02), Level::P95), Some(10));
+        assert!(needed(&seen(0.02, 0.02), joint_level(3)) > Some(10));
+        assert_eq!(needed(&seen(0.0, 0.02), Level::P95), None);
+        assert_eq!(needed(&seen(0.000_1, 0.02), Level::P95), None);
+    }
+
+    /// Two differences of this mean and standard deviation.
+    fn seen(mean: f64, deviation: f64) -> Contrast {
+        let apart = deviation / std::f64::consts::SQRT_2;
+        Contrast::mean(&[mean - apart, mean + apart]).unwrap()
     }
 
     #[test]

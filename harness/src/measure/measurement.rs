@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::bench::{Bench, IdlePower, RunResult};
 use super::execution::{Executor, Repetition};
 use super::record::MeasureError;
+use super::repeat::{WindowPlan, first_repetition};
 use super::size::{PilotOutcome, Precision};
 
 /// How many runs are taken.
@@ -40,6 +41,10 @@ pub struct Settings {
     pub idle_s: f64,
     /// A command that is shorter is repeated inside the window of a run.
     pub shortest_window_s: f64,
+    /// Half width of the instrument's part in one run, at 95 % and by the energy, for which a command
+    /// is repeated; absent where the shortest window alone decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instrument_budget: Option<f64>,
     /// Whether a failing command is measured all the same.
     pub ignore_failure: bool,
 }
@@ -51,6 +56,8 @@ pub enum Step {
     Idle,
     /// A run that does not count, from 1.
     WarmUp(u32),
+    /// The run that shows how often the command has to be repeated.
+    Sizing,
     /// A run, from 1, of so many.
     Run {
         /// Its number.
@@ -91,6 +98,9 @@ pub struct Measurement {
     pub foreign_processes: Option<u32>,
     /// What the look at the pilot said.
     pub pilot: Option<PilotOutcome>,
+    /// How the windows were planned, where a budget of the instrument was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowPlan>,
 }
 
 /// Measures one command.
@@ -103,22 +113,28 @@ pub fn measure(
     settings: &Settings,
     observer: &mut dyn MeasureObserver,
 ) -> Result<Measurement, MeasureError> {
+    if let Some(asked) = settings.instrument_budget {
+        bench.check_budget(asked)?;
+    }
     let foreign_processes = bench.process_count()?;
     let idle = Nanos::from_seconds(settings.idle_s);
     observer.begins(Step::Idle);
     let before_w = bench.idle_power(idle)?;
+    let is_planned = settings.instrument_budget.is_some();
     let mut series = Series {
         bench,
         executor,
         settings,
         observer,
-        repetition: first_repetition(settings.shortest_window_s),
+        repetition: first_repetition(settings.shortest_window_s, is_planned),
         runs: Vec::new(),
     };
+    let mut warm = None;
     for number in 1..=settings.warmup_runs {
         series.observer.begins(Step::WarmUp(number));
-        series.take()?;
+        warm = Some(series.take()?);
     }
+    let window = series.plan_windows(warm, before_w)?;
     let pilot = series.all()?;
     let runs = series.runs;
     observer.begins(Step::Idle);
@@ -128,16 +144,8 @@ pub fn measure(
         idle: IdlePower { before_w, after_w },
         foreign_processes,
         pilot,
+        window,
     })
-}
-
-/// The first run of a short command finds out how often it fits into a window.
-pub(super) fn first_repetition(shortest_window_s: f64) -> Repetition {
-    if shortest_window_s > 0.0 {
-        Repetition::AtLeast(Nanos::from_seconds(shortest_window_s))
-    } else {
-        Repetition::Times(1)
-    }
 }
 
 /// Takes a run and refuses a failure without leave.
@@ -182,6 +190,35 @@ impl Series<'_, '_> {
         Ok(run)
     }
 
+    /// Plans the windows by the last run of the warm-up, or by a first run. One that is already as
+    /// long as it has to be counts.
+    fn plan_windows(
+        &mut self,
+        warm: Option<RunResult>,
+        idle_w: Option<f64>,
+    ) -> Result<Option<WindowPlan>, MeasureError> {
+        let Some(asked) = self.settings.instrument_budget else {
+            return Ok(None);
+        };
+        let is_warm_up = warm.is_some();
+        let run = if let Some(run) = warm {
+            run
+        } else {
+            self.observer.begins(Step::Sizing);
+            self.take()?
+        };
+        let at_least = least_executions(&run, self.settings);
+        let plan = self.bench.plan_windows(&run, idle_w, asked, at_least)?;
+        if let Some(plan) = &plan {
+            self.repetition = plan.repetition();
+        }
+        if !is_warm_up && self.repetition == Repetition::Times(run.executions) {
+            self.observer.run_ended(&run);
+            self.runs.push(run);
+        }
+        Ok(plan)
+    }
+
     fn up_to(&mut self, of: u32) -> Result<(), MeasureError> {
         let from = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
         for number in from + 1..=of {
@@ -209,6 +246,15 @@ impl Series<'_, '_> {
                 Ok(Some(outcome))
             }
         }
+    }
+}
+
+/// Executions that the shortest window asks for, by a run that was as long.
+pub(super) fn least_executions(run: &RunResult, settings: &Settings) -> u32 {
+    if settings.shortest_window_s > 0.0 {
+        run.executions
+    } else {
+        1
     }
 }
 

@@ -1,5 +1,7 @@
 //! One run: the readings around the executions of one window.
 
+use metering::validity::LONGEST_TICK;
+use metering::window::PlanError;
 use model::sample::Sample;
 use model::units::Nanos;
 
@@ -7,9 +9,6 @@ use super::execution::{Ending, Executions, Executor, Repetition, StartError};
 use super::sampler::Sampler;
 use crate::device::DeviceError;
 use thiserror::Error;
-
-/// Longest wait for a tick of the energy counter; a healthy one ticks every 20 to 100 ms.
-const TICK_TIMEOUT: Nanos = Nanos::from_millis(2_000);
 
 /// Ticks that are recorded on each side of a window.
 const TICKS_BESIDE: u32 = 3;
@@ -34,6 +33,9 @@ pub enum MeasureError {
     /// The command could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// No window meets the budget that is asked for.
+    #[error("budget of the instrument: {0}")]
+    Budget(#[from] PlanError),
     /// The command failed.
     #[error("{command}: {ending}{}; nothing can be said about a command that fails; \
              --ignore-failure measures it nevertheless", said(.last_words))]
@@ -99,7 +101,7 @@ pub fn take(
 /// of the window: one tick at the window, one whole beside it, one to close that.
 fn step_to_ticks(sampler: &mut Sampler<'_>) -> Result<bool, DeviceError> {
     for _ in 0..TICKS_BESIDE {
-        if !sampler.step_to_tick(TICK_TIMEOUT)? {
+        if !sampler.step_to_tick(LONGEST_TICK)? {
             return Ok(false);
         }
     }

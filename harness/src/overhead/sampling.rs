@@ -63,7 +63,7 @@ pub fn sampling_cost(
         let mut sample = instrument.sense().sample()?;
         sample.late_ns = sample.at_ns.saturating_sub(deadline);
         let passed = sample.late_ns.get() / period.get();
-        missed += passed;
+        missed += passed.min(deadlines_between(deadline, end, period));
         deadline = deadline + Nanos::new((passed + 1) * period.get());
         // Memory takes every sample.
         let _ = samples.take(sample);
@@ -80,6 +80,11 @@ pub fn sampling_cost(
     let passed = instrument.clock().now().saturating_sub(begin);
     stamps.note(&samples);
     Ok(stamps.cost(rate_hz, missed, cpu, passed))
+}
+
+/// Deadlines after this one and before the end: a last sample that is late has missed no others.
+fn deadlines_between(deadline: Nanos, end: Nanos, period: Nanos) -> u64 {
+    end.saturating_sub(deadline).get().saturating_sub(1) / period.get()
 }
 
 /// Samples that are kept until their stamps are taken.
@@ -121,4 +126,21 @@ fn quantile_us(sorted_ns: &[u64], percent: usize) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts and times below 2^53")]
 const fn as_float(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_deadlines_after_the_end() {
+        let ms = Nanos::from_millis;
+        let after = |deadline: u64| deadlines_between(ms(deadline), ms(300), ms(1));
+        assert_eq!(after(0), 299);
+        assert_eq!(after(298), 1);
+        // However late the sample of 299 ms is.
+        assert_eq!(after(299), 0);
+        assert_eq!(after(300), 0);
+        assert_eq!(deadlines_between(ms(290), ms(300), ms(7)), 1);
+    }
 }

@@ -10,7 +10,7 @@ use model::reason::RunFault;
 use model::trace::Fault;
 use model::units::Nanos;
 
-use super::validity::fault;
+use super::fault;
 
 /// Time between two looks.
 const LOOK_PERIOD: Nanos = Nanos::from_millis(1_000);

@@ -5,7 +5,7 @@ use model::reason::RunFault;
 use model::trace::Fault;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::validity::fault;
+use super::fault;
 
 /// Longest sleep that goes unnoticed: what reading two clocks one after the other may take.
 const SUSPENDED_S: f64 = 0.1;

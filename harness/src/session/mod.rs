@@ -9,12 +9,12 @@ mod recorder;
 mod soak;
 mod stages;
 mod steady;
-mod validity;
 mod window;
 mod work;
 
 use model::format::FORMAT_VERSION;
 use model::plan::DeviceKind;
+use model::reason::RunFault;
 use model::run::Run;
 use model::trace::{Fault, Flag, PreSoakRecord, ReceivedMark, Span, Stage, Trace, TraceHeader};
 use model::units::{Joules, Nanos};
@@ -171,6 +171,10 @@ fn soak_device(
         part.flags.extend(soak.flag());
     }
     (part, soak.record())
+}
+
+fn fault(fault: RunFault, detail: String) -> Fault {
+    Fault { fault, detail }
 }
 
 /// What a part of a session left behind.

@@ -4,7 +4,7 @@ use model::reason::{RunFault, RunFlag};
 use model::trace::{Fault, Flag, PreSoakRecord};
 use model::units::{Nanos, Seconds};
 
-use super::validity::fault;
+use super::fault;
 
 /// Time between two readings while the device warms up.
 pub(super) const READING_PERIOD: Nanos = Nanos::from_millis(1_000);

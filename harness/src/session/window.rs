@@ -1,6 +1,7 @@
 //! The window of a session: from a tick of the energy counter to a tick, prolonged once where it must
 //! settle, and judged when it is over.
 
+use metering::validity::{Demand, LONGEST_TICK, Watch, requested_mhz};
 use model::mark::Command;
 use model::plan::DeviceKind;
 use model::reason::{RunFault, RunFlag};
@@ -12,14 +13,9 @@ use super::company::descends_from_us;
 use super::recorder::Recorder;
 use super::stages::Session;
 use super::steady::{self, Progress};
-use super::validity::{self, Watch};
 use crate::worker::Worker;
 
-/// Longest wait for a tick of the energy counter; a healthy one ticks every 20 to 100 ms.
-const TICK_TIMEOUT: Nanos = Nanos::from_millis(2_000);
-
 /// What is watched while the window is open.
-#[derive(Default)]
 pub(super) struct OpenWindow {
     watch: Watch,
     progress: Progress,
@@ -66,7 +62,10 @@ impl Session<'_> {
 
     /// From here on every sample is one of the window; the last one is its first.
     fn open_window(&mut self) {
-        self.window = Some(OpenWindow::default());
+        self.window = Some(OpenWindow {
+            watch: Watch::new(requested_mhz(&self.run.point)),
+            progress: Progress::default(),
+        });
         self.see_sample();
     }
 
@@ -75,19 +74,22 @@ impl Session<'_> {
         let Some(window) = self.window.take() else {
             return;
         };
-        self.faults.extend(window.watch.faults());
-        if self.run.rules.is_some() {
-            let period = Nanos::from_millis(u64::from(self.run.session.sample_period_ms));
-            self.faults
-                .extend(window.watch.strict_faults(self.run, period));
-            self.flags.extend(window.watch.flags());
-        }
+        let demand = if self.run.rules.is_some() {
+            Demand::State(Nanos::from_millis(u64::from(
+                self.run.session.sample_period_ms,
+            )))
+        } else {
+            Demand::Energy
+        };
+        let findings = window.watch.findings(demand);
+        self.faults.extend(findings.faults);
+        self.flags.extend(findings.flags);
     }
 
     pub(super) fn see_sample(&mut self) {
         let must_settle = self.must_settle();
         if let (Some(window), Some(sample)) = (&mut self.window, self.recorder.last_sample()) {
-            window.watch.see(sample, validity::requested_mhz(self.run));
+            window.watch.see(sample);
             // The ticks of a window are kept only where somebody asks: a day has a million.
             if must_settle {
                 window.progress.see(sample);
@@ -145,7 +147,7 @@ impl Session<'_> {
         if !self.recorder.has_ticking_counter() {
             return Ok(self.recorder.now());
         }
-        let deadline = self.recorder.now() + TICK_TIMEOUT;
+        let deadline = self.recorder.now() + LONGEST_TICK;
         let before = self.recorder.last_energy();
         loop {
             // A worker that leaves while the last tick is awaited is as it should be; what it

@@ -66,9 +66,19 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = parse_seconds)]
     pub(crate) idle: f64,
     /// Repeat a shorter command inside each run until so much time has passed; 0 for never
-    /// [default: 1 where energy can be read, else 0]
+    /// [default: 1 where energy can be read and no --instrument-budget is given, else 0]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) min_window: Option<f64>,
+    /// Repeat the command inside each run as often as this share of the instrument needs, for example
+    /// 1%
+    ///
+    /// Half of the 95 % interval of one run's energy that the instrument alone makes, by the energy:
+    /// edges and stamps of the window, lateness and drift of the counter, as the profile (or the class
+    /// of the board) has them; the scale of the board is not among them, no window makes that smaller.
+    /// A first run shows what one execution takes; where it is long enough already, it counts. Windows
+    /// grow to 600 s at most. With --min-window, both are met.
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub(crate) instrument_budget: Option<f64>,
     /// What joulebench calibrate found about this GPU; without, what is known of its class
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
@@ -110,6 +120,9 @@ Examples:
 
   joulebench measure --precision 1% --warmup 1 -- ./llama-bench -m model.gguf
       as many runs as a half width of 1 % needs
+
+  joulebench measure --instrument-budget 0.5% -- ./one-token
+      a short command, repeated until the sensor knows its energy to half a percent
 
   joulebench measure -n 5 --json result.json --markdown result.md -- ./my-command
       five runs; everything as JSON, a table for a report

@@ -93,8 +93,13 @@ fn print_estimates(sweep: &SweepSummary, estimates: &Estimates) {
 fn line(record: &EstimateRecord) -> String {
     let metric = record.metric.to_string().replace('_', " ");
     let value = interval(record.value, record.low.zip(record.high), &record.unit);
+    let beside = record.bootstrap_t.as_ref().and_then(|beside| {
+        let bounds = beside.low.zip(beside.high)?;
+        Some(interval(record.value, Some(bounds), &record.unit))
+    });
+    let beside = beside.map_or_else(String::new, |beside| format!("; by bootstrap-t {beside}"));
     match &record.reason {
-        Some(reason) => format!("{metric} {value}, n = {}: {reason}", record.n),
-        None => format!("{metric} {value}, n = {}", record.n),
+        Some(reason) => format!("{metric} {value}, n = {}{beside}: {reason}", record.n),
+        None => format!("{metric} {value}, n = {}{beside}", record.n),
     }
 }

@@ -1,18 +1,22 @@
 //! `joulebench plan`
 
 mod promise;
+mod window;
 
 use harness::control::Wish;
 use harness::device::DEFAULT_BOARD;
 use harness::plan_file;
+use metering::instrument::Basis;
 use model::plan::{DeviceKind, Plan, SecondStage, TierRules};
 use serde::Serialize;
 
 use crate::args::PlanArguments;
-use crate::exit::Exit;
+use crate::exit::{Exit, refuse};
 use crate::output::say;
+use crate::verb::measure;
 
 use promise::{Promise, TierPromise, promises};
+use window::{InstrumentPromise, instrument};
 
 /// What a plan amounts to.
 #[derive(Serialize)]
@@ -27,10 +31,22 @@ struct Outline<'a> {
     rules: Option<TierRules>,
     /// What each tier would cost and promise for these points.
     tiers: Vec<TierPromise>,
+    /// How long a window the instrument needs, and how often the work of each point goes into it.
+    instrument: InstrumentPromise<'a>,
 }
 
 pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
     let plan = plan_file::read(&arguments.file)?;
+    let profile = arguments.profile.as_deref().map(measure::profile);
+    let promised = instrument(
+        &plan,
+        profile.transpose()?.as_ref(),
+        arguments.instrument_budget,
+    );
+    let instrument = match promised {
+        Ok(instrument) => instrument,
+        Err(error) => refuse!("--instrument-budget: {error}"),
+    };
     let runs = plan.runs();
     #[expect(clippy::cast_precision_loss, reason = "a count of runs")]
     let expected_s = plan.session.planned_s() * runs.len() as f64;
@@ -39,6 +55,7 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
         plan_sha256: plan.sha256(),
         rules: plan.rules(),
         tiers: promises(&plan)?,
+        instrument,
         runs,
         expected_s,
         plan: &plan,
@@ -123,10 +140,7 @@ fn print(outline: &Outline<'_>) {
         say!("  {need}");
     }
     print_tiers(&outline.tiers);
-    say!("points:");
-    for point in &plan.points {
-        say!("  {point}");
-    }
+    print_instrument(&outline.instrument);
     say!("order of the first block:");
     for run in outline.runs.iter().filter(|run| run.block == 0) {
         let role = if run.role.is_point() {
@@ -183,6 +197,69 @@ fn print_tiers(tiers: &[TierPromise]) {
             say!("{}", promise_line(tier, promise));
         }
     }
+}
+
+fn print_instrument(promise: &InstrumentPromise<'_>) {
+    let percent = |share: f64| format!("±{:.2} %", share * 100.0);
+    let basis = match promise.basis {
+        Some(Basis::Profile) => ", by the profile",
+        Some(Basis::Class) => ", by the class of the board",
+        None => ", by the refreshes of the processor's counter",
+    };
+    say!("what the instrument adds to one run (95 %, without its scale{basis}):");
+    say!(
+        "  windows of {} s leave {}; {} takes {:.2} s",
+        promise.window_s,
+        percent(promise.half_width),
+        percent(promise.target),
+        promise.needed_window_s
+    );
+    if promise.needed_window_s > promise.window_s {
+        say!(
+            "  window_s is too short for that: set it to {:.1} or more",
+            (promise.needed_window_s * 10.0).ceil() / 10.0
+        );
+    }
+    if promise.has_single_runs {
+        say!("  a command without marks is run once in a window: it must last that long itself");
+    }
+    if promise
+        .points
+        .iter()
+        .all(|point| point.most_repetitions.is_none())
+    {
+        say!("points:");
+    } else {
+        say!(
+            "points, and how often at most their work is repeated in {:.2} s (at the floor of an H200):",
+            promise.needed_window_s
+        );
+    }
+    for line in point_lines(promise) {
+        say!("  {line}");
+    }
+}
+
+/// The points, with their repetitions where these are known.
+fn point_lines(promise: &InstrumentPromise<'_>) -> Vec<String> {
+    let counts: Vec<String> = promise
+        .points
+        .iter()
+        .map(|point| {
+            point
+                .most_repetitions
+                .map(|count| format!("{count} × "))
+                .unwrap_or_default()
+        })
+        .collect();
+    let width = counts.iter().map(|text| text.chars().count()).max();
+    let width = width.unwrap_or(0);
+    promise
+        .points
+        .iter()
+        .zip(counts)
+        .map(|(point, count)| format!("{count:>width$}{}", point.point))
+        .collect()
 }
 
 fn promise_line(tier: &TierPromise, promise: &Promise) -> String {

@@ -23,7 +23,9 @@ pub use budget::{Budget, BudgetLine, Combined, Distribution, Kind, Source};
 pub use error::WindowError;
 pub use factor::coverage_factor;
 pub use gate::{Agreement, Gate, GateReason};
-pub use plan::{Edges, PlanError, Planned, needed_window, relative_half_width};
+pub use plan::{
+    Edges, Foreseen, PlanError, Planned, needed_window, relative_half_width, repetitions,
+};
 pub use recording::Recording;
 pub(crate) use ticks::Ticks;
 

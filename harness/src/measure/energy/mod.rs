@@ -143,6 +143,12 @@ pub fn of_window(
     }
 }
 
+/// The least window in which the refreshes of the packages' counter leave this half of the 95 %
+/// interval of the energy, by the energy and without the counter's scale; in seconds.
+pub fn least_package_window_s(target: f64) -> f64 {
+    packages::least_window_s(target)
+}
+
 /// Mean power over readings of an idle device, from the first tick to the last.
 pub fn mean_power(source: Source, machine: &Machine, samples: &[Sample]) -> Option<Watts> {
     let (first, last) = match source {

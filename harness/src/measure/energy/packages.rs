@@ -14,6 +14,16 @@ const SCALE_LIMIT: f64 = 0.05;
 /// RAPL refreshes about every millisecond.
 const REFRESH: Nanos = Nanos::from_millis(1);
 
+/// Uncertainty of the moments of two refreshes, in seconds.
+fn edges_s() -> f64 {
+    Seconds::from(REFRESH).get() / 6_f64.sqrt()
+}
+
+/// The window whose refreshes make this half of the 95 % interval, by the energy.
+pub(super) fn least_window_s(target: f64) -> f64 {
+    metering::window::coverage_factor(0.0) * edges_s() / target
+}
+
 /// The energy between two moments, from the readings beside.
 pub(super) fn energy(
     machine: &Machine,
@@ -25,14 +35,13 @@ pub(super) fn energy(
     let (from, to) = (interpolated(&points, begin)?, interpolated(&points, end)?);
     let energy = to - from;
     let duration = Seconds::from(end.saturating_sub(begin));
-    let edge = (energy / duration).get() * Seconds::from(REFRESH).get();
     let line = |cause, standard_j| BudgetLine { cause, standard_j };
     Ok(WindowEnergy {
         energy_j: energy.get(),
         corrected_j: energy.get(),
         budget: vec![
             line(Cause::Gain, energy.get().abs() * SCALE_LIMIT / 3_f64.sqrt()),
-            line(Cause::TickTime, edge / 6_f64.sqrt()),
+            line(Cause::TickTime, (energy / duration).get() * edges_s()),
         ],
         integral_off: None,
         sensors_disagree: false,

@@ -20,6 +20,7 @@ const SETTINGS: Settings = Settings {
     warmup_runs: 0,
     idle_s: 2.0,
     shortest_window_s: 1.0,
+    instrument_budget: None,
     ignore_failure: false,
 };
 
@@ -258,4 +259,199 @@ fn a_cold_first_run_is_seen_and_warm_up_suggested() {
             .any(|warning| matches!(warning, Warning::FirstRunApart { .. })),
         "{found:?}"
     );
+}
+
+/// Of an H200 with 75 W that may be 150 W for a tick of 0.1 s, and 2.5 ms of lateness.
+#[test]
+fn a_short_command_is_repeated_until_the_instrument_meets_its_budget() {
+    let simulated = Simulated::on("h200", Manner::Steady(Nanos::from_millis(30)), 1);
+    let shares = [0.02, 0.01, 0.005].map(|asked| {
+        let settings = Settings {
+            shortest_window_s: 0.0,
+            instrument_budget: Some(asked),
+            ..SETTINGS
+        };
+        let measurement = measured(&simulated, &settings);
+        let plan = measurement.window.expect("it was planned");
+        assert_eq!(measurement.runs.len(), 5);
+        for run in &measurement.runs {
+            assert_eq!(run.executions, plan.executions);
+        }
+        let summary = Summary::of(&measurement);
+        let share = summary
+            .energy_j
+            .clone()
+            .unwrap()
+            .instrument
+            .unwrap()
+            .each_run;
+        assert!(share <= asked, "{share} for {asked}: {plan:?}");
+        assert!(
+            plan.expected <= asked && plan.expected > 0.8 * asked,
+            "{plan:?}"
+        );
+        // A run whose last tick is mostly idle does better than the worst that was planned for.
+        assert!(share > 0.0 && share <= plan.expected, "{share}: {plan:?}");
+        let found = warnings(&measurement, &summary, &settings);
+        assert!(
+            !found.iter().any(|warning| matches!(
+                warning,
+                Warning::WindowTooShort { .. } | Warning::BudgetNotMet { .. }
+            )),
+            "{found:?}"
+        );
+        (plan.executions, plan.window_s)
+    });
+    assert!(
+        shares[0].0 < shares[1].0 && shares[1].0 < shares[2].0,
+        "{shares:?}"
+    );
+    // By hand, 1 % at some 500 W takes about a second.
+    assert!((0.5..2.0).contains(&shares[1].1), "{shares:?}");
+}
+
+#[test]
+fn a_command_that_is_long_enough_is_not_repeated_and_its_first_run_counts() {
+    #[derive(Default)]
+    struct Steps(Vec<Step>, u32);
+    impl MeasureObserver for Steps {
+        fn begins(&mut self, step: Step) {
+            self.0.push(step);
+        }
+        fn sampled(&mut self, _sample: &model::sample::Sample) {}
+        fn run_ended(&mut self, _run: &RunResult) {
+            self.1 += 1;
+        }
+        fn sized(&mut self, _runs: u32) {}
+    }
+    let settings = Settings {
+        runs: RunCount::Fixed(2),
+        shortest_window_s: 0.0,
+        instrument_budget: Some(0.01),
+        ..SETTINGS
+    };
+    let taken = |length_ms: u64, warmup_runs: u32| {
+        let length = Nanos::from_millis(length_ms);
+        let simulated = Simulated::on("h200", Manner::Steady(length), 1);
+        let mut instrument = simulated.instrument();
+        let mut bench = Bench::new(&mut instrument, Nanos::from_millis(10));
+        let mut steps = Steps::default();
+        let settings = Settings {
+            warmup_runs,
+            ..settings
+        };
+        let measurement =
+            measure(&mut bench, &mut simulated.command(), &settings, &mut steps).unwrap();
+        assert_eq!((measurement.runs.len(), steps.1), (2, 2));
+        (measurement.runs[1].executions, steps.0)
+    };
+    let run = |number| Step::Run { number, of: 2 };
+    let (executions, steps) = taken(4_000, 0);
+    assert_eq!(executions, 1);
+    assert_eq!(steps, [Step::Idle, Step::Sizing, run(2), Step::Idle]);
+    let (executions, steps) = taken(50, 0);
+    assert!(executions > 1);
+    assert_eq!(
+        steps,
+        [Step::Idle, Step::Sizing, run(1), run(2), Step::Idle]
+    );
+    let (_, steps) = taken(50, 1);
+    assert_eq!(
+        steps,
+        [Step::Idle, Step::WarmUp(1), run(1), run(2), Step::Idle],
+        "the warm-up shows it too"
+    );
+}
+
+#[test]
+fn a_budget_below_the_drift_is_refused_and_a_shortest_window_is_kept() {
+    let simulated = Simulated::on("h200", Manner::Steady(Nanos::from_millis(100)), 1);
+    let mut instrument = simulated.instrument();
+    let mut bench = Bench::new(&mut instrument, Nanos::from_millis(10));
+    assert!(bench.check_budget(0.01).is_ok());
+    let error = bench.check_budget(0.001).unwrap_err().to_string();
+    assert!(error.contains("the drift alone comes to"), "{error}");
+    let settings = Settings {
+        instrument_budget: Some(0.001),
+        ..SETTINGS
+    };
+    let refused = measure(&mut bench, &mut simulated.command(), &settings, &mut ());
+    assert!(
+        matches!(refused, Err(MeasureError::Budget(_))),
+        "{refused:?}"
+    );
+    drop(bench);
+    let settings = Settings {
+        shortest_window_s: 5.0,
+        instrument_budget: Some(0.05),
+        ..SETTINGS
+    };
+    let measurement = measured(&simulated, &settings);
+    assert!(measurement.runs[0].executions >= 49, "{measurement:?}");
+}
+
+#[test]
+fn commands_that_are_compared_each_have_windows_of_their_own() {
+    use super::compare::measure_blocks;
+    use super::execution::Executor;
+
+    let simulated = Simulated::on("h200", Manner::Steady(Nanos::from_millis(40)), 1);
+    let mut instrument = simulated.instrument();
+    let mut bench = Bench::new(&mut instrument, Nanos::from_millis(10));
+    let settings = Settings {
+        runs: RunCount::Fixed(3),
+        shortest_window_s: 0.0,
+        instrument_budget: Some(0.01),
+        ..SETTINGS
+    };
+    let mut executors: Vec<Box<dyn Executor>> =
+        vec![Box::new(simulated.command()), Box::new(simulated.command())];
+    let measured = measure_blocks(&mut bench, &mut executors, &settings, 7, &mut ()).unwrap();
+    for measurement in &measured {
+        let plan = measurement.window.expect("it was planned");
+        assert!(plan.executions > 5 && !plan.is_capped(), "{plan:?}");
+        for run in &measurement.runs {
+            assert_eq!(run.executions, plan.executions);
+        }
+    }
+}
+
+#[test]
+fn what_was_asked_of_the_instrument_is_what_needs_no_word() {
+    let simulated = Simulated::on("h200", Manner::Steady(Nanos::from_millis(200)), 1);
+    let settings = Settings {
+        shortest_window_s: 0.0,
+        ..SETTINGS
+    };
+    let measurement = measured(&simulated, &settings);
+    let summary = Summary::of(&measurement);
+    let found = |instrument_budget: Option<f64>| {
+        let settings = Settings {
+            instrument_budget,
+            ..settings
+        };
+        let found = warnings(&measurement, &summary, &settings);
+        let of_window = found.into_iter().find(|warning| {
+            matches!(
+                warning,
+                Warning::WindowTooShort { .. } | Warning::BudgetNotMet { .. }
+            )
+        });
+        of_window.map(|warning| (warning.clone(), warning.hint(&settings).unwrap()))
+    };
+    let share = summary
+        .energy_j
+        .clone()
+        .unwrap()
+        .instrument
+        .unwrap()
+        .each_run;
+    assert_eq!(found(Some(share * 1.01)), None);
+    let (warning, hint) = found(Some(share * 0.99)).expect("more than was asked for");
+    assert!(matches!(warning, Warning::BudgetNotMet { .. }));
+    assert!(hint.contains("--min-window"), "{hint}");
+    if let Some((warning, hint)) = found(None) {
+        assert!(matches!(warning, Warning::WindowTooShort { .. }) && share > 0.01);
+        assert!(hint.contains("--instrument-budget 1%"), "{hint}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Warning;
 use crate::measure::measurement::Settings;
+use crate::measure::repeat::LONGEST_WINDOW_S;
 
 impl Warning {
     /// What to do about it. A hint to use something that is used already is none.
@@ -11,9 +12,13 @@ impl Warning {
         match self {
             Self::NoEnergy { reason, .. } => no_energy_hint(reason),
             Self::CommandFailed { .. } => Some("see what it says: --show-output".to_owned()),
-            Self::WindowTooShort { .. } => Some(format!(
-                "repeat it for longer in each run: --min-window {}",
-                libm::ceil(settings.shortest_window_s.max(1.0) * 5.0)
+            Self::WindowTooShort { .. } => {
+                Some("repeat it as often as the sensor needs: --instrument-budget 1%".to_owned())
+            }
+            Self::BudgetNotMet { share, .. } => Some(format!(
+                "windows are planned by one run, and are at most {LONGEST_WINDOW_S:.0} s long: ask for \
+                 {:.1}% or more, or force longer ones with --min-window",
+                libm::ceil(share * 1_000.0) / 10.0
             )),
             Self::OtherProcesses { .. } => Some(
                 "end them (nvidia-smi lists them): their energy is measured with yours".to_owned(),

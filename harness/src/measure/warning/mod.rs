@@ -5,11 +5,11 @@ mod hint;
 
 use serde::Serialize;
 
-use super::condition::ClockReason;
 use super::energy::NoEnergy;
 use super::execution::Ending;
 use super::measurement::{Measurement, RunCount, Settings};
 use super::summary::Summary;
+use metering::validity::ClockReason;
 
 /// Largest share of the instrument in one run, at 95 %, that needs no word.
 const RUN_SHARE: f64 = 0.01;
@@ -54,6 +54,15 @@ pub enum Warning {
         window_s: f64,
         /// Share of the instrument in one run, at 95 %.
         share: f64,
+    },
+    /// The instrument's part in one run is larger than was asked for.
+    BudgetNotMet {
+        /// What was asked for.
+        asked: f64,
+        /// Share of the instrument in one run, at 95 %.
+        share: f64,
+        /// Mean window, in seconds.
+        window_s: f64,
     },
     /// Other processes were on the device.
     OtherProcesses {
@@ -126,7 +135,7 @@ pub fn warnings(measurement: &Measurement, summary: &Summary, settings: &Setting
         &|| no_energy(measurement),
         &|| failed(measurement),
         &|| other_processes(measurement),
-        &|| too_short(measurement, summary),
+        &|| too_short(measurement, summary, settings),
         &|| first_apart(measurement),
         &|| drift(measurement),
         &|| unsteady(measurement),
@@ -168,17 +177,23 @@ fn other_processes(measurement: &Measurement) -> Option<Warning> {
     Some(Warning::OtherProcesses { count })
 }
 
-fn too_short(measurement: &Measurement, summary: &Summary) -> Option<Warning> {
+/// Where a budget is asked for, that is what needs no word.
+fn too_short(measurement: &Measurement, summary: &Summary, settings: &Settings) -> Option<Warning> {
     let share = summary.energy_j.as_ref()?.instrument.as_ref()?.each_run;
     let windows: Vec<f64> = measurement
         .runs
         .iter()
         .map(|run| run.window().get())
         .collect();
-    (share > RUN_SHARE).then(|| Warning::WindowTooShort {
-        window_s: mean(&windows),
-        share,
-    })
+    let window_s = mean(&windows);
+    match settings.instrument_budget {
+        Some(asked) => (share > asked).then_some(Warning::BudgetNotMet {
+            asked,
+            share,
+            window_s,
+        }),
+        None => (share > RUN_SHARE).then_some(Warning::WindowTooShort { window_s, share }),
+    }
 }
 
 fn first_apart(measurement: &Measurement) -> Option<Warning> {

@@ -1,5 +1,6 @@
 //! Sessions under a tier: pre-soak, steady state, validity.
 
+use metering::validity::{Demand, judge, requested_mhz};
 use model::plan::Plan;
 use model::reason::{RunFault, RunFlag};
 use model::run::Role;
@@ -123,6 +124,14 @@ fn a_clock_that_the_power_limit_takes_away_is_a_fault_of_a_tier_and_of_no_other_
         .collect();
     assert_eq!(codes, [RunFault::ClockNotHeld]);
     assert_eq!(trace.header.flags[0].flag, RunFlag::PowerCapped);
+    // Whoever reads the trace finds the same, word for word.
+    let window = trace.header.span(Stage::Window).expect("it was measured");
+    let strict = Demand::State(Nanos::from_millis(50));
+    let again = judge(&trace.samples, window, requested_mhz(&run.point), strict);
+    assert_eq!(
+        (again.faults, again.flags),
+        (trace.header.faults.clone(), trace.header.flags.clone())
+    );
     run.rules = None;
     let free = record(&run);
     assert_eq!((free.header.faults, free.header.flags), (vec![], vec![]));

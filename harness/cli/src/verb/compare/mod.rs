@@ -17,7 +17,8 @@ use crate::args::compare::CompareArguments;
 use crate::exit::{Exit, refuse};
 use crate::output::say;
 use crate::verb::measure::{
-    MeasureBar, Places, REPORT_FORMAT, Target, bench, executor, exit_of, shortest_window_s,
+    MeasureBar, Places, REPORT_FORMAT, Target, bench, executor, exit_of, instrument_budget,
+    shortest_window_s,
 };
 
 /// Everything that is known of the commands.
@@ -63,6 +64,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
             arguments.bench.idle
         },
         shortest_window_s: shortest_window_s(&arguments.bench, absence),
+        instrument_budget: instrument_budget(&bench, &arguments.bench)?,
         ignore_failure: arguments.bench.ignore_failure,
     };
     let seed = arguments.seed.unwrap_or_else(drawn_seed);
@@ -168,6 +170,9 @@ impl CompareObserver for Observer<'_> {
         self.bar.step(match step {
             CompareStep::Idle => "idle baseline".to_owned(),
             CompareStep::WarmUp { command } => format!("warm-up of {}", self.names[command]),
+            CompareStep::Sizing { command } => {
+                format!("how often {} must be repeated", self.names[command])
+            }
             CompareStep::Run { command, block } => {
                 format!(
                     "block {}/{} · {}",

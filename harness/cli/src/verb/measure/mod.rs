@@ -13,20 +13,22 @@ use harness::measure::measurement::{self, RunCount};
 use harness::measure::process::OutputTo;
 use harness::measure::size::Precision;
 use harness::measure::warning::warnings;
-use harness::measure::{Measurement, ProcessExecutor, Settings, Summary, UserCommand, Warning};
+use harness::measure::{
+    Bench, Measurement, ProcessExecutor, Settings, Summary, UserCommand, Warning,
+};
 use model::machine::Machine;
 use model::provenance::Provenance;
 use serde::Serialize;
 
 use crate::args::measure::{BenchArguments, MeasureArguments};
-use crate::exit::Exit;
+use crate::exit::{Exit, refuse};
 use crate::output::say;
 
 pub(crate) use export::{CSV_HEADER, Places};
 pub(crate) use progress::MeasureBar;
 pub(crate) use summary::machine_line;
 pub(crate) use table::{MARKDOWN_HEADER, csv_lines, row_of};
-pub(crate) use target::{Target, bench};
+pub(crate) use target::{Target, bench, profile};
 pub(crate) use words::warning_lines;
 
 /// Runs where neither -n nor --precision says otherwise.
@@ -57,7 +59,7 @@ pub(crate) fn run(arguments: &MeasureArguments) -> anyhow::Result<Exit> {
     let mut target = Target::find(arguments.bench.device)?;
     let mut instrument = target.open_alone(arguments.bench.device_index)?;
     let mut bench = bench(instrument.as_mut(), &arguments.bench)?;
-    let settings = settings(arguments, bench.energy_absence());
+    let settings = settings(arguments, &bench)?;
     let shown = command.to_string();
     let name = arguments.name.as_deref().unwrap_or(&shown);
     let mut executor = executor(command, &arguments.bench);
@@ -106,12 +108,35 @@ pub(crate) fn executor(command: UserCommand, bench: &BenchArguments) -> ProcessE
 /// A command is repeated for the sake of its energy only.
 pub(crate) fn shortest_window_s(bench: &BenchArguments, absence: Option<NoEnergy>) -> f64 {
     bench.min_window.unwrap_or(match absence {
-        None => SHORTEST_WINDOW_S,
-        Some(_) => 0.0,
+        None if bench.instrument_budget.is_none() => SHORTEST_WINDOW_S,
+        _ => 0.0,
     })
 }
 
-fn settings(arguments: &MeasureArguments, absence: Option<NoEnergy>) -> Settings {
+/// What the instrument may be wrong by in one run, where that was asked for and can be met.
+pub(crate) fn instrument_budget(
+    bench: &Bench<'_>,
+    arguments: &BenchArguments,
+) -> anyhow::Result<Option<f64>> {
+    let Some(asked) = arguments.instrument_budget else {
+        return Ok(None);
+    };
+    if let Some(absence) = bench.energy_absence() {
+        refuse!(
+            "--instrument-budget {}%: no energy can be read here ({}: {}), so there is no budget to meet",
+            asked * 100.0,
+            absence.code(),
+            absence.description()
+        );
+    }
+    if let Err(error) = bench.check_budget(asked) {
+        refuse!("--instrument-budget {}%: {error}", asked * 100.0);
+    }
+    Ok(Some(asked))
+}
+
+fn settings(arguments: &MeasureArguments, bench: &Bench<'_>) -> anyhow::Result<Settings> {
+    let absence = bench.energy_absence();
     let runs = match arguments.precision {
         Some(relative) => RunCount::Precision(Precision {
             relative,
@@ -120,7 +145,7 @@ fn settings(arguments: &MeasureArguments, absence: Option<NoEnergy>) -> Settings
         }),
         None => RunCount::Fixed(arguments.runs.unwrap_or(DEFAULT_RUNS)),
     };
-    Settings {
+    Ok(Settings {
         runs,
         warmup_runs: arguments.warmup,
         // Idle power is known by its energy only.
@@ -130,8 +155,9 @@ fn settings(arguments: &MeasureArguments, absence: Option<NoEnergy>) -> Settings
             arguments.bench.idle
         },
         shortest_window_s: shortest_window_s(&arguments.bench, absence),
+        instrument_budget: instrument_budget(bench, &arguments.bench)?,
         ignore_failure: arguments.bench.ignore_failure,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ impl MeasureObserver for MeasureBar {
         self.step(match step {
             Step::Idle => "idle baseline".to_owned(),
             Step::WarmUp(number) => format!("warm-up {number}"),
+            Step::Sizing => "how often it must be repeated".to_owned(),
             Step::Run { number, of } => format!("run {number}/{of}"),
         });
     }

@@ -84,6 +84,9 @@ impl Report<'_> {
                 scaled(window, "s")
             );
         }
+        if let Some(plan) = &self.measurement.window {
+            let _ = write!(text, " · for ±{} by the instrument", percent(plan.asked));
+        }
         if self.settings.warmup_runs > 0 {
             let _ = write!(text, " · after {} to warm up", self.settings.warmup_runs);
         }

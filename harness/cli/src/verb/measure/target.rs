@@ -75,7 +75,11 @@ pub(crate) fn bench<'a>(
     })
 }
 
-fn profile(file: &Path) -> anyhow::Result<SensorProfile> {
+/// Reads what a calibration wrote.
+///
+/// # Errors
+/// Where the file is none, or of another version.
+pub(crate) fn profile(file: &Path) -> anyhow::Result<SensorProfile> {
     let text = fs_err::read_to_string(file)?;
     let profile: SensorProfile = serde_json::from_str(&text).with_context(|| {
         format!(

@@ -1,8 +1,9 @@
 //! What people read, on numbers that stand still.
 
 use harness::measure::bench::IdlePower;
-use harness::measure::condition::{ClockReason, Condition, Range, ReasonShare};
+use harness::measure::condition::{Condition, Range, ReasonShare};
 use harness::measure::energy::{BudgetLine, NoEnergy, WindowEnergy};
+use metering::validity::ClockReason;
 use metering::window::Source as Cause;
 use model::machine::{Device, Machine};
 use model::plan::DeviceKind;
@@ -18,6 +19,7 @@ pub(crate) const SETTINGS: Settings = Settings {
     warmup_runs: 0,
     idle_s: 2.0,
     shortest_window_s: 1.0,
+    instrument_budget: None,
     ignore_failure: false,
 };
 
@@ -110,6 +112,7 @@ pub(crate) fn on_a_gpu(factor: f64) -> Measurement {
         },
         foreign_processes: Some(2),
         pilot: None,
+        window: None,
     }
 }
 

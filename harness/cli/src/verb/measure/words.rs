@@ -35,6 +35,16 @@ fn words(warning: &Warning) -> String {
             scaled(*window_s, "s"),
             percent(*share)
         ),
+        Warning::BudgetNotMet {
+            asked,
+            share,
+            window_s,
+        } => format!(
+            "budget of the instrument not met: ±{} in each run, in windows of {}, where ±{} was asked for",
+            percent(*share),
+            scaled(*window_s, "s"),
+            percent(*asked)
+        ),
         Warning::OtherProcesses { count } => {
             format!("{count} other processes used the GPU before the first run")
         }

@@ -7,7 +7,7 @@ use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 
-use harness::measure::condition::ClockReason;
+use metering::validity::ClockReason;
 use model::units::Seconds;
 
 use crate::verb::measure::quantity::scaled;

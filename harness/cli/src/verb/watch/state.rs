@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use harness::measure::condition::ClockReason;
+use metering::validity::ClockReason;
 use model::machine::Machine;
 use model::plan::DeviceKind;
 use model::reason::Absence;
