@@ -4,8 +4,8 @@
 //! with the work it has done; `docs/worker-protocol.md` is the protocol. Nothing here reads power
 //! or energy, and nothing here knows the harness beyond the words of `model::mark`.
 //!
-//! Start with [`worker::serve`] (the protocol), [`workload::Workload`] (what a model has to offer)
-//! and [`llama`] (the first model).
+//! Start with [`family::Family`] (what a family of models answers), [`registry`] (which there are),
+//! [`job::Job`] (what a request becomes) and [`worker::serve`] (the protocol).
 
 #![cfg_attr(
     test,
@@ -23,13 +23,20 @@ pub mod describe;
 pub mod device;
 pub mod encoder;
 pub mod error;
+pub mod family;
 pub mod fused;
+pub mod generation;
 pub mod gpt;
 pub mod job;
 pub mod llama;
+pub mod memory;
+pub mod outputs;
 #[cfg(test)]
 mod parity;
+pub mod reading;
+pub mod registry;
 pub mod seeded;
+pub mod weights;
 pub mod worker;
 pub mod workload;
 

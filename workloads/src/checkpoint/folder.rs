@@ -25,7 +25,7 @@ const PICKLES: [&str; 3] = [
     "model.pt",
 ];
 
-/// A folder that holds a model; nothing is read until asked for.
+/// A folder that holds a model, or one safetensors file; nothing is read until asked for.
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -38,7 +38,7 @@ struct Index {
 }
 
 impl Folder {
-    /// The folder at a path.
+    /// The folder, or the safetensors file, at a path.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -109,6 +109,12 @@ impl Folder {
     /// The file is missing or is no tokenizer.
     pub fn tokenizer(&self) -> Result<Tokenizer, Error> {
         let file = self.path.join(TOKENIZER);
+        if !file.is_file() {
+            return Err(Error::file(
+                &file,
+                "is missing: text cannot be read without the tokenizer; fetch it with the model",
+            ));
+        }
         Tokenizer::from_bytes(text(&file)?.as_bytes())
             .map_err(|error| Error::file(&file, format!("is no tokenizer ({error})")))
     }
@@ -133,7 +139,13 @@ impl Folder {
     }
 
     /// The files that hold the tensors, in the order of their names.
-    fn files(&self) -> Result<Vec<PathBuf>, Error> {
+    ///
+    /// # Errors
+    /// There are none, or some of a split checkpoint are missing.
+    pub fn files(&self) -> Result<Vec<PathBuf>, Error> {
+        if self.path.is_file() {
+            return Ok(vec![self.path.clone()]);
+        }
         let single = self.path.join(WHOLE);
         if single.is_file() {
             return Ok(vec![single]);
