@@ -21,13 +21,18 @@ pub mod clock;
 pub mod demo;
 pub mod describe;
 pub mod device;
+pub mod encoder;
 pub mod error;
 pub mod family;
+pub mod fused;
 pub mod generation;
+pub mod gpt;
 pub mod job;
 pub mod llama;
 pub mod memory;
 pub mod outputs;
+#[cfg(test)]
+mod parity;
 pub mod reading;
 pub mod registry;
 pub mod seeded;

@@ -6,10 +6,16 @@ use crate::family::{Family, Summary};
 use crate::job::Job;
 use crate::weights::{Places, Weights};
 use crate::workload::Workload;
-use crate::{Error, device, llama, memory};
+use crate::{Error, device, encoder, gpt, llama, memory};
 
 /// The families of this project. A new one is a file and a line.
-static FAMILIES: &[&dyn Family] = &[&llama::family::Llama];
+static FAMILIES: &[&dyn Family] = &[
+    &llama::family::Llama,
+    &gpt::family::GPT2,
+    &gpt::family::STARCODER,
+    &encoder::family::BERT,
+    &encoder::family::ROBERTA,
+];
 
 /// Families by the names of their models.
 #[derive(Clone)]

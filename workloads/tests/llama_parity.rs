@@ -7,7 +7,8 @@ use candle_nn::VarBuilder;
 use ops::linear::Math;
 use workloads::checkpoint::{Folder, Spelling};
 use workloads::llama::config::Config;
-use workloads::llama::generate::{Extent, Generator, Options};
+use workloads::fused::Fused;
+use workloads::llama::generate::{Extent, Generator};
 use workloads::llama::network::Network;
 
 /// Largest difference of logits as a share of the largest logit, in f32.
@@ -47,7 +48,7 @@ fn check(name: &str) {
         .to_dtype(DType::U32)
         .and_then(|prompt| prompt.flatten_all()?.to_vec1())
         .expect("ids");
-    let generator = Generator::new(network, extent, prompt, Options::default()).expect("fits");
+    let generator = Generator::new(network, extent, prompt, Fused::default()).expect("fits");
 
     generator.prefill().expect("runs");
     let found = generator.last_logits().expect("on the CPU");
@@ -106,7 +107,7 @@ fn the_comparison_notices_a_changed_weight() {
         prompt_tokens,
         decode_tokens: 1,
     };
-    let generator = Generator::new(network, extent, prompt, Options::default()).expect("fits");
+    let generator = Generator::new(network, extent, prompt, Fused::default()).expect("fits");
     generator.prefill().expect("runs");
     let found = Tensor::new(generator.last_logits().expect("on the CPU"), &cpu).expect("a matrix");
     let logits = expected["expected.step_logits"]

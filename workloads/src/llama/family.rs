@@ -1,13 +1,12 @@
 //! `LLaMA` as a family of the worker.
 
 use candle_core::{DType, Device, Result};
-use ops::attention::{self, DecodeScratch};
+use ops::attention::DecodeScratch;
 use ops::gemv::Scratch;
-use ops::linear::Math;
 use ops::quantised::{Format, QuantisedLinear};
 
 use super::config::Config;
-use super::generate::{self, Options, seeded_prompt};
+use super::generate::{self, seeded_prompt};
 use super::gguf::GgufFile;
 use super::network::Network;
 use super::quantised::SeededBlocks;
@@ -15,6 +14,7 @@ use super::reference::Reference;
 use super::scratch::{Rows, sequences_at_once};
 use crate::Error;
 use crate::checkpoint::Spelling;
+use crate::fused::Fused;
 use crate::family::{Family, MemoryNeed, Summary, Takes};
 use crate::generation::{self, Generation, Generator};
 use crate::job::Job;
@@ -93,19 +93,12 @@ impl Family for Llama {
             None => {
                 let config = described(job, weights)?;
                 let tensors = dense(&config, job, weights, device)?;
-                Network::dense(&config, math(job), &tensors)?
+                Network::dense(&config, Fused::of(job).math, &tensors)?
             }
             Some(format) => quantised(job, format, weights, device)?,
         };
-        let options = Options {
-            attention: match job.variant.attention {
-                Attention::Fused => attention::Kind::Fused,
-                Attention::Naive => attention::Kind::Naive,
-            },
-            graph: job.variant.graph == Graph::On,
-        };
         let prompt = prompt(network.config());
-        let generator = generate::Generator::new(network, extent, prompt, options)?;
+        let generator = generate::Generator::new(network, extent, prompt, Fused::of(job))?;
         Ok(Box::new(Generation::new(generator, job, weights)?))
     }
 }
@@ -184,14 +177,6 @@ fn format(quantisation: Quantisation) -> Option<Format> {
         Quantisation::Q8_0 => Some(Format::Q80),
         Quantisation::Q4_0 => Some(Format::Q40),
         Quantisation::Q4K => Some(Format::Q4K),
-    }
-}
-
-fn math(job: &Job) -> Math {
-    if job.precision == Precision::Tf32 {
-        Math::Tf32
-    } else {
-        Math::Default
     }
 }
 

@@ -15,30 +15,13 @@ use ops::sequence::append;
 
 use super::network::{Cache, Network};
 use super::scratch::{Rows, sequences_at_once};
+use crate::fused::Fused;
 use crate::generation::seeded_tokens;
 pub use crate::job::task::Extent;
 
 /// Prompt tokens, uniform over the vocabulary, sequence after sequence.
 pub fn seeded_prompt(seed: u64, vocab_size: usize, extent: Extent) -> Vec<u32> {
     seeded_tokens(seed, vocab_size, extent.batch * extent.prompt_tokens)
-}
-
-/// How a generation is computed; every choice gives the same tokens up to rounding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// One kernel for attention, or products and a softmax.
-    pub attention: attention::Kind,
-    /// Whether a step is recorded once and replayed, or launched operation by operation.
-    pub graph: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            attention: attention::Kind::Fused,
-            graph: true,
-        }
-    }
 }
 
 /// A network with a prompt and the room to continue it, again and again.
@@ -133,7 +116,7 @@ impl Generator {
         network: Network,
         extent: Extent,
         prompt: Vec<u32>,
-        options: Options,
+        fused: Fused,
     ) -> Result<Self> {
         let Extent {
             batch,
@@ -145,13 +128,13 @@ impl Generator {
         let prompt = Tensor::from_vec(prompt, (batch, prompt_tokens), &device)?;
         let prefill_rows = Rows::new(network.config(), at_once, prompt_tokens, dtype, &device)?;
         let prefill_room = network.room(at_once * prompt_tokens)?;
-        let stepper = Rc::new(Stepper::new(network, extent, options.attention)?);
+        let stepper = Rc::new(Stepper::new(network, extent, fused.attention)?);
         // Kernels begin to read weights before the work in front of them is done, so nothing may
         // be left of loading.
         device.synchronize()?;
         let recorded = Rc::clone(&stepper);
         let step = move || recorded.step();
-        let step = if options.graph {
+        let step = if fused.graph {
             // Recording takes a step at position 0; every prefill begins anew.
             Graph::capture(&device, step)?
         } else {
@@ -292,7 +275,7 @@ mod tests {
         let weights = VarBuilder::from_backend(Box::new(seeded), DType::F32, Device::Cpu);
         let network = Network::dense(&config, Math::Default, &weights)
             .expect("seeded weights have every tensor");
-        Generator::new(network, extent, prompt, Options::default()).expect("fits")
+        Generator::new(network, extent, prompt, Fused::default()).expect("fits")
     }
 
     fn four_digits(value: f32) -> f64 {
@@ -366,8 +349,12 @@ mod tests {
             let seeded = SeededWeights::new(1, config.parameters());
             let weights = VarBuilder::from_backend(Box::new(seeded), DType::F32, Device::Cpu);
             let network = Network::dense(&config, Math::Default, &weights).expect("seeded");
-            let options = Options { attention, graph };
-            let generator = Generator::new(network, EXTENT, prompt.clone(), options).expect("fits");
+            let fused = Fused {
+                attention,
+                graph,
+                ..Fused::default()
+            };
+            let generator = Generator::new(network, EXTENT, prompt.clone(), fused).expect("fits");
             let first = generator
                 .prefill()
                 .and_then(|()| generator.decode())

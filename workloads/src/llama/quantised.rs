@@ -216,7 +216,8 @@ mod tests {
 
     use super::*;
     use crate::job::task::Extent;
-    use crate::llama::generate::{Generator, Options, seeded_prompt};
+    use crate::fused::Fused;
+    use crate::llama::generate::{Generator, seeded_prompt};
     use crate::llama::gguf::{GgufFile, metadata};
 
     /// Widths in which every format has whole blocks.
@@ -259,7 +260,7 @@ mod tests {
 
     fn generated(network: Network) -> (Vec<Vec<u32>>, Vec<Vec<f32>>) {
         let prompt = seeded_prompt(3, network.config().vocab_size, EXTENT);
-        let generator = Generator::new(network, EXTENT, prompt, Options::default()).expect("fits");
+        let generator = Generator::new(network, EXTENT, prompt, Fused::default()).expect("fits");
         generator
             .prefill()
             .and_then(|()| generator.decode())

@@ -150,7 +150,8 @@ mod tests {
     use ops::linear::Math;
 
     use super::*;
-    use crate::llama::generate::{Generator, Options, seeded_prompt};
+    use crate::fused::Fused;
+    use crate::llama::generate::{Generator, seeded_prompt};
     use crate::llama::network::Network;
     use crate::llama::positions::RopeScaling;
     use crate::seeded::SeededWeights;
@@ -187,7 +188,7 @@ mod tests {
             let prompt = seeded_prompt(8, config.vocab_size, extent);
             let network = Network::dense(&config, Math::Default, &weights()).expect("seeded");
             let fast =
-                Generator::new(network, extent, prompt.clone(), Options::default()).expect("fits");
+                Generator::new(network, extent, prompt.clone(), Fused::default()).expect("fits");
             fast.prefill().and_then(|()| fast.decode()).expect("runs");
             let mut stock = Reference::new(&config, weights(), extent, prompt).expect("seeded");
             stock.prefill().and_then(|()| stock.decode()).expect("runs");
