@@ -1,6 +1,6 @@
 //! BERT and `RoBERTa` as families of the worker.
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 use super::config::{self, Config};
 use super::encode::{Fast, Reference};
@@ -129,7 +129,25 @@ fn memory(job: &Job) -> Result<MemoryNeed, Error> {
     })
 }
 
+/// The stock module hides places with the smallest f32, which is −∞ in 16 bits; times the zero of
+/// a place that is seen, it makes every score NaN (candle-transformers 0.11.1, measured in f16 on
+/// the CPU and in bf16 on a GPU).
+fn refuse_stock_in_16_bits(job: &Job) -> Result<(), Error> {
+    let stock = job.variant.implementation == Implementation::Reference;
+    if stock && job.precision.dtype() != DType::F32 {
+        return Err(Error::Request(format!(
+            "axis 'precision' has the value '{}', in which the stock module of '{}' (axis \
+             'implementation' is 'reference') gives NaN; use f32 or tf32, or the implementation \
+             'fast'",
+            job.precision.word(),
+            job.model
+        )));
+    }
+    Ok(())
+}
+
 fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workload>, Error> {
+    refuse_stock_in_16_bits(job)?;
     let named = config(&job.model);
     let config = match weights.folder() {
         None => named,
@@ -185,6 +203,18 @@ mod tests {
         work.iterate(&mut Unobserved)?;
         work.iterate(&mut Unobserved)?;
         work.outcome()
+    }
+
+    #[test]
+    fn the_stock_module_is_refused_in_16_bits() {
+        for model in ["bert-tiny", "roberta-tiny"] {
+            let mut half = job(model, Head::Classification);
+            half.precision = Precision::F16;
+            outcome(&half).expect("the fast composition runs");
+            half.variant.implementation = Implementation::Reference;
+            let message = outcome(&half).expect_err("NaN").to_string();
+            assert!(message.contains("gives NaN; use f32 or tf32"), "{message}");
+        }
     }
 
     #[test]

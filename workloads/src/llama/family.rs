@@ -324,3 +324,80 @@ const fn read(extent: Extent) -> (&'static str, u64) {
 const fn made(extent: Extent) -> u64 {
     (extent.batch * extent.decode_tokens) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::task::Task;
+    use crate::registry::Registry;
+    use crate::weights::Places;
+    use crate::workload::{Outcome, Unobserved};
+
+    fn job(model: &str) -> Job {
+        let extent = Extent {
+            batch: 2,
+            prompt_tokens: 16,
+            decode_tokens: 8,
+        };
+        Job::plain(model, Precision::F32, Task::Generate(extent))
+    }
+
+    fn outcome(job: &Job) -> std::result::Result<Outcome, Error> {
+        let mut work = Registry::own().load(job, &Places::default(), &Device::Cpu)?;
+        work.iterate(&mut Unobserved)?;
+        work.iterate(&mut Unobserved)?;
+        work.outcome()
+    }
+
+    #[test]
+    fn every_variant_gives_the_same_tokens_again_and_again() {
+        let expected = outcome(&job("llama-tiny")).expect("runs");
+        assert_eq!(expected.quality["distinct_outputs"], 1.0);
+        let mut naive = job("llama-tiny");
+        naive.variant.attention = Attention::Naive;
+        let mut reference = job("llama-tiny");
+        reference.variant.implementation = Implementation::Reference;
+        let mut launched = job("llama-tiny");
+        launched.variant.graph = Graph::Off;
+        for variant in [naive, reference, launched] {
+            let outcome = outcome(&variant).expect("runs");
+            assert_eq!(outcome.digest, expected.digest, "{:?}", variant.variant);
+            assert_eq!(outcome.quality["distinct_outputs"], 1.0);
+        }
+    }
+
+    #[test]
+    fn blocks_that_do_not_fit_and_stock_modules_that_do_not_exist_are_refused() {
+        let mut job = job("llama-tiny");
+        job.quantisation = Quantisation::Q4K;
+        let message = outcome(&job).expect_err("128 is no multiple of 256").to_string();
+        assert!(message.contains("blocks hold 256 weights"), "{message}");
+        job.variant.implementation = Implementation::Reference;
+        let message = outcome(&job).expect_err("dense only").to_string();
+        assert!(message.contains("dense weights only"), "{message}");
+    }
+
+    /// 7B: 6.738e9 parameters in bf16, and 0.5 MiB of keys and values per position.
+    #[test]
+    fn memory_is_counted_before_anything_is_allocated() {
+        let mut job = job("llama-7b");
+        job.precision = Precision::Bf16;
+        let family = Llama;
+        let need = family.memory(&job).expect("a generation");
+        assert_eq!(need.weights_bytes, 2 * 6_738_415_616);
+        assert_eq!(need.cache_bytes, 2 * 24 * 524_288);
+        job.quantisation = Quantisation::Q4K;
+        let quantised = family.memory(&job).expect("a generation");
+        // 4.5 bits of every weight but the embedding's 16, which is looked up, not multiplied.
+        let ratio = quantised.weights_bytes as f64 / need.weights_bytes as f64;
+        assert!((0.28..0.31).contains(&ratio), "{ratio}");
+        job.task = Task::Generate(Extent {
+            batch: 32,
+            prompt_tokens: 2048,
+            decode_tokens: 128,
+        });
+        let large = family.memory(&job).expect("a generation");
+        assert!(large.cache_bytes > 36 << 30);
+        assert!(large.scratch_bytes < 4 << 30, "a prefill takes groups of sequences");
+    }
+}
