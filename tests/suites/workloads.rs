@@ -162,3 +162,17 @@ fn weights_and_phases_are_axes_of_a_sweep() {
         assert_eq!(row["faults"], "");
     }
 }
+
+/// An axis that a plan does not have is no part of the ids of its runs, so traces of older releases
+/// stay those of their plan.
+#[test]
+fn runs_of_the_committed_campaign_keep_their_ids() {
+    let words = [
+        "status",
+        "artifacts/plans/h200-llama-7b.toml",
+        "--store",
+        "artifacts/raw",
+    ];
+    let said = Outcome::of(&mut joulebench(words)).expect_code(0).stdout;
+    assert!(said.contains("45 of 45 runs are sealed"), "{said}");
+}

@@ -16,7 +16,7 @@ use clap::Args;
 ///   joulebench workloads                                    everything
 ///   joulebench workloads llama-7b                           one model, with its metrics explained
 ///   joulebench workloads llama-7b --batch 8 --quantisation q4_k
-///   joulebench workloads --worker "bash workloads/cuda/run.sh target-cuda/debug/joulebench-worker"
+///   joulebench workloads --worker "bash workloads/cuda/run.sh target-cuda/joulebench-worker-cuda"
 ///   joulebench workloads --json
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
