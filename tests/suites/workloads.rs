@@ -78,7 +78,7 @@ fn what_the_worker_does_not_know_is_refused_with_what_it_does() {
 /// A plan for our worker on this processor, with more axes.
 fn plan(folder: &Path, model: &str, axes: &str) -> String {
     let file = folder.join("plan.toml");
-    let worker = built("joulebench-worker");
+    let worker = built("joulebench-worker").display().to_string();
     let text = format!(
         r#"name = "quick"
 title = "A plan for our worker"
