@@ -78,7 +78,7 @@ fn what_the_worker_does_not_know_is_refused_with_what_it_does() {
 /// A plan for our worker on this processor, with more axes.
 fn plan(folder: &Path, model: &str, axes: &str) -> String {
     let file = folder.join("plan.toml");
-    let worker = built("joulebench-worker");
+    let worker = built("joulebench-worker").display().to_string();
     let text = format!(
         r#"name = "quick"
 title = "A plan for our worker"
@@ -161,4 +161,18 @@ fn weights_and_phases_are_axes_of_a_sweep() {
         assert_eq!(row["weights_id"], "seed:1");
         assert_eq!(row["faults"], "");
     }
+}
+
+/// An axis that a plan does not have is no part of the ids of its runs, so traces of older releases
+/// stay those of their plan.
+#[test]
+fn runs_of_the_committed_campaign_keep_their_ids() {
+    let words = [
+        "status",
+        "artifacts/plans/h200-llama-7b.toml",
+        "--store",
+        "artifacts/raw",
+    ];
+    let said = Outcome::of(&mut joulebench(words)).expect_code(0).stdout;
+    assert!(said.contains("45 of 45 runs are sealed"), "{said}");
 }

@@ -118,7 +118,7 @@ pub(crate) struct DemoArguments {
     /// nothing is said.
     #[command(flatten)]
     pub(crate) point: PointArguments,
-    /// Folder with config.json and safetensors, or a GGUF file; otherwise JOULEBENCH_WEIGHTS.
+    /// Folder with config.json and safetensors, or a GGUF file; otherwise that of the environment.
     #[arg(long, value_name = "PATH")]
     pub(crate) weights: Option<PathBuf>,
     /// Device: cpu or cuda.
@@ -141,7 +141,7 @@ pub(crate) struct PointArguments {
     /// Number format: f32, tf32, f16 or bf16.
     #[arg(long)]
     pub(crate) precision: Option<String>,
-    /// Block format of the weights: none, q8_0, q4_0 or q4_k.
+    /// Block format of the weights: none, or one that the list shows.
     #[arg(long)]
     pub(crate) quantisation: Option<String>,
     /// Sequences processed together.

@@ -58,11 +58,7 @@ pub fn check_precision(device: &Device, precision: Precision) -> Result<(), Erro
 /// Lets candle's own products of single precision use TF32 where the job says so, and not
 /// otherwise; our operations are told for each product.
 pub fn set_math(precision: Precision) {
-    let tf32 = precision == Precision::Tf32;
-    #[cfg(feature = "cuda")]
-    candle_core::cuda::set_gemm_reduced_precision_f32(tf32);
-    #[cfg(not(feature = "cuda"))]
-    let _ = tf32;
+    candle_core::cuda::set_gemm_reduced_precision_f32(precision == Precision::Tf32);
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -1,6 +1,6 @@
 //! Whether a job fits in the memory of its device, before anything is allocated.
 
-use candle_core::Device;
+use candle_core::{CudaDevice, Device};
 
 use crate::Error;
 use crate::family::MemoryNeed;
@@ -16,26 +16,28 @@ mod host;
 pub fn free_bytes(device: &Device) -> Result<Option<u64>, Error> {
     match device {
         Device::Cpu => Ok(host::free_bytes()),
-        Device::Cuda(_) => gpu_free_bytes(),
+        Device::Cuda(gpu) => gpu_free_bytes(gpu).map(Some),
         Device::Metal(_) => Ok(None),
     }
 }
 
 #[cfg(feature = "cuda")]
-fn gpu_free_bytes() -> Result<Option<u64>, Error> {
-    let (free, _total) = candle_core::cuda_backend::cudarc::driver::result::mem_get_info()
+fn gpu_free_bytes(gpu: &CudaDevice) -> Result<u64, Error> {
+    let (free, _total) = gpu
+        .cuda_stream()
+        .context()
+        .mem_get_info()
         .map_err(|error| {
             Error::Device(format!(
                 "the driver does not say how much memory is free ({error}); check nvidia-smi"
             ))
         })?;
-    Ok(Some(free as u64))
+    Ok(free as u64)
 }
 
 #[cfg(not(feature = "cuda"))]
-#[expect(clippy::unnecessary_wraps, reason = "as with CUDA")]
-const fn gpu_free_bytes() -> Result<Option<u64>, Error> {
-    Ok(None)
+fn gpu_free_bytes(_gpu: &CudaDevice) -> Result<u64, Error> {
+    Err(Error::Device("this worker was built without CUDA".into()))
 }
 
 /// Refuses a job that needs more than there is.

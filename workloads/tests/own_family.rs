@@ -112,8 +112,10 @@ impl Family for BagOfWords {
         let sequences = job.sequences()?;
         let shape = (sequences.batch, sequences.tokens);
         let text = seeded_tokens(job.input_seed, WORDS, shape.0 * shape.1);
-        let words = tensors.get((WORDS, WIDTH), "words.weight")?;
-        let classes = tensors.get((CLASSES, WIDTH), "classes.weight")?;
+        // Seeded weights are zero where nothing else is asked for, and zeros are refused.
+        let random = candle_nn::init::DEFAULT_KAIMING_NORMAL;
+        let words = tensors.get_with_hints((WORDS, WIDTH), "words.weight", random)?;
+        let classes = tensors.get_with_hints((CLASSES, WIDTH), "classes.weight", random)?;
         let bag = Bag {
             words: Embedding::new(words, WIDTH),
             classes: Linear::new(classes, None),

@@ -32,13 +32,13 @@ pub struct Unsupported {
     pub point: String,
 }
 
-/// Whether the command starts our own worker, perhaps through a script: such a program answers
-/// `list --json`.
+/// Whether the command starts our own worker, or its build for CUDA, perhaps through a script: such
+/// a program answers `list --json`.
 pub fn can_be_asked(command: &[String]) -> bool {
     command
         .last()
-        .and_then(|word| Path::new(word).file_name())
-        .is_some_and(|name| name == OWN_WORKER)
+        .and_then(|word| Path::new(word).file_name()?.to_str())
+        .is_some_and(|name| name.starts_with(OWN_WORKER))
 }
 
 /// Asks for the models of a worker; `words` are more arguments of its verb `list`.
@@ -151,7 +151,7 @@ mod tests {
         assert!(can_be_asked(&words(&[
             "bash",
             "run.sh",
-            "target/joulebench-worker"
+            "target-cuda/joulebench-worker-cuda"
         ])));
         assert!(!can_be_asked(&words(&["python3", "llama_torch.py"])));
         assert!(!can_be_asked(&words(&["joulebench-worker", "demo"])));

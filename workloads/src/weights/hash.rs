@@ -65,7 +65,7 @@ mod tests {
         let (a, b) = (file("a", "abc"), file("b", ""));
         // FIPS 180-4, the example of one block.
         let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(of_files(&[a.clone()]).expect("reads"), abc);
+        assert_eq!(of_files(std::slice::from_ref(&a)).expect("reads"), abc);
         let both = of_files(&[a.clone(), b.clone()]).expect("reads");
         assert_ne!(both, of_files(&[b, a]).expect("reads"));
         let message = of_files(&[folder.path().join("c")])

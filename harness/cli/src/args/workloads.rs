@@ -9,14 +9,14 @@ use clap::Args;
 /// prompt of 512 tokens, 128 decoded, in bf16, or less where a model has no room for these; the
 /// options change it. `floor` is the least time that an H200 allows for it.
 ///
-/// A name of a variant is an axis of a plan, and its values are those that the axis takes, the
-/// default first: attention = ["fused", "naive"] in [axes] measures both.
+/// The name of a variant is an axis of a plan, and its values are those that the axis takes, the
+/// default first: with both values of attention in [axes], both are measured in one sweep.
 ///
 /// Examples:
 ///   joulebench workloads                                    everything
 ///   joulebench workloads llama-7b                           one model, with its metrics explained
-///   joulebench workloads llama-7b --batch 8 --quantisation q4_k
-///   joulebench workloads --worker "bash workloads/cuda/run.sh target-cuda/debug/joulebench-worker"
+///   joulebench workloads llama-7b --batch 8 --precision f16
+///   joulebench workloads --worker "bash workloads/cuda/run.sh target-cuda/joulebench-worker-cuda"
 ///   joulebench workloads --json
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
@@ -26,7 +26,7 @@ pub(crate) struct WorkloadsArguments {
     /// Number format: f32, tf32, f16 or bf16
     #[arg(long)]
     pub(crate) precision: Option<String>,
-    /// Block format of the weights: none, q8_0, q4_0 or q4_k
+    /// Block format of the weights: none, or one that the list shows
     #[arg(long)]
     pub(crate) quantisation: Option<String>,
     /// Sequences processed together

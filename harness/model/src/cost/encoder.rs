@@ -74,17 +74,14 @@ impl Encoder {
         for _ in 0..self.layers {
             self.block.pass(&mut tally, batch, tokens, Sight::Both);
         }
-        match ask.head() {
-            Some("masked_lm") => {
-                let (of, all) = HIDDEN_OF_WORDS;
-                let hidden = (tokens.saturating_sub(2) * of / all).max(1);
-                self.guess(&mut tally, batch * hidden);
-            }
+        if ask.head() == Some("masked_lm") {
+            let (of, all) = HIDDEN_OF_WORDS;
+            let hidden = (tokens.saturating_sub(2) * of / all).max(1);
+            self.guess(&mut tally, batch * hidden);
+        } else {
             // The first position, once more through a square matrix, then to two classes.
-            _ => {
-                tally.linear(batch, width, width, width);
-                tally.linear(batch, width, 2, 2);
-            }
+            tally.linear(batch, width, width, width);
+            tally.linear(batch, width, 2, 2);
         }
         tally
     }
@@ -127,4 +124,43 @@ pub(super) fn named(model: &str) -> Option<Box<dyn Architecture>> {
         _ => return None,
     };
     Some(Box::new(encoder))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::axis::{Axis, AxisValue};
+    use crate::cost::phase::Phase;
+    use crate::cost::workload::phases;
+    use crate::point::Point;
+
+    fn infer(head: Option<&str>, tokens: u64) -> Phase {
+        let text = |axis, word: &str| (axis, AxisValue::Text(word.into()));
+        let count = |axis, count| (axis, AxisValue::Integer(count));
+        let point: Point = [
+            text(Axis::Model, "bert-tiny"),
+            text(Axis::Precision, "f32"),
+            count(Axis::Batch, 2),
+            count(Axis::PromptTokens, tokens),
+        ]
+        .into_iter()
+        .chain(head.map(|word| text(Axis::Head, word)))
+        .collect();
+        phases(&point).unwrap()[0]
+    }
+
+    /// The heads by hand: 128 wide, 128 words. Of 102 tokens 15 are hidden, of 4 one.
+    #[test]
+    fn the_head_that_fills_masks_is_another_amount_of_work() {
+        for (tokens, hidden) in [(102, 15.0), (4, 1.0)] {
+            let (classes, masks) = (infer(None, tokens), infer(Some("masked_lm"), tokens));
+            assert_eq!(infer(Some("classification"), tokens), classes);
+            let of_classes = 2.0 * 2.0 * (128.0 * 128.0 + 128.0 * 2.0);
+            let of_masks = 2.0 * 2.0 * hidden * (128.0 * 128.0 + 128.0 * 128.0);
+            let more = masks.matrix_operations - classes.matrix_operations;
+            assert_eq!(more, of_masks - of_classes);
+            // A norm and a bias for each word, instead of two classes with theirs.
+            let parameters = masks.parameters - classes.parameters;
+            assert_eq!(parameters, (2 * 128 + 128) - (2 * 128 + 2));
+        }
+    }
 }

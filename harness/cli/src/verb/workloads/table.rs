@@ -149,11 +149,16 @@ pub(super) fn wrapped(words: &[&str]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words {
         match lines.last_mut() {
-            Some(line) if line.len() + word.len() + 2 <= WIDTH => {
+            Some(line) if line.len() + word.len() + 2 < WIDTH => {
                 line.push_str(", ");
                 line.push_str(word);
             }
-            _ => lines.push((*word).to_owned()),
+            last => {
+                if let Some(line) = last {
+                    line.push(',');
+                }
+                lines.push((*word).to_owned());
+            }
         }
     }
     lines
@@ -231,7 +236,7 @@ mod tests {
         let long = "x".repeat(90);
         assert_eq!(
             wrapped(&[&long, "b", "twelve"]),
-            [format!("{long}, b"), "twelve".into()]
+            [format!("{long}, b,"), "twelve".into()]
         );
     }
 }
