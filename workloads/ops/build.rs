@@ -62,7 +62,10 @@ fn compile_all() -> Result<(), String> {
     }
     let mut list = String::from("&[\n");
     for (name, cubin) in made.into_inner().expect("no panic") {
-        writeln!(list, "    ({name:?}, include_bytes!({cubin:?})),").expect("a string grows");
+        let path = cubin
+            .to_str()
+            .ok_or_else(|| format!("{}: the path is no UTF-8", cubin.display()))?;
+        writeln!(list, "    ({name:?}, include_bytes!({path:?})),").expect("a string grows");
     }
     list.push(']');
     fs::write(output.join("cubins.rs"), list).map_err(|e| format!("cubins.rs: {e}"))

@@ -15,7 +15,7 @@
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __restrict__
-#define __align__(BYTES) alignas(BYTES)
+#define __align__(BYTES) __attribute__((aligned(BYTES)))
 
 #include "formats.h"
 #include "functions.h"

@@ -51,7 +51,7 @@ void on_bad_address(int, siginfo_t* info, void* context) {
 }
 
 void on_other(int signal, siginfo_t*, void* context) {
-    const char* what = signal == SIGALRM  ? "does not end"
+    const char* what = signal == SIGVTALRM  ? "does not end"
                        : signal == SIGFPE ? "divides by zero"
                                           : "failed with an illegal instruction or an exception";
     fail({nullptr, 0}, "%s [pc %#lx]", what, place_of(context));
@@ -84,7 +84,7 @@ void catch_faults() {
     sigaction(SIGSEGV, &action, nullptr);
     sigaction(SIGBUS, &action, nullptr);
     action.sa_sigaction = on_other;
-    for (const int signal : {SIGFPE, SIGILL, SIGABRT, SIGALRM}) sigaction(signal, &action, nullptr);
+    for (const int signal : {SIGFPE, SIGILL, SIGABRT, SIGVTALRM}) sigaction(signal, &action, nullptr);
 }
 
 }  // namespace emulation

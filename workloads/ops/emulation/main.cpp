@@ -1,19 +1,21 @@
 // Reads launches from the standard input and writes their results to the standard output, until the
 // input ends. The first failure ends the process. Numbers are little-endian and 8 bytes wide:
 //
-//   request  name (length, bytes), grid, block (3 each), shared bytes, order, seed,
-//            memories: count, then each: bytes, phase, flags (1 writable, 2 closed until the wait),
-//              content
+//   request  name (length, bytes), grid, block (3 each), shared bytes,
+//            memories: count, then each: bytes, phase, flags, content, and with flag 4 the content
+//              that the kernel sees before it waits; flags are the sum of 1 writable, 2 closed
+//              until the wait, 4 other content until the wait
 //            arguments: count, then each: kind, pointee, value, offset; the value of a pointer is
 //              the number of its memory, or all ones for null
 //   answer   0, then the content of each writable memory; or 1, then a message (length, bytes)
+//
+// Each launch runs twice on the same memories, with its threads in two orders.
 
 #include "runtime.h"
 
-#include <cinttypes>
-#include <cstdlib>
 #include <cstring>
 #include <string>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <unistd.h>
 #include <vector>
@@ -24,7 +26,7 @@ namespace emulation {
 namespace {
 
 constexpr uint64_t NOWHERE = ~uint64_t(0);
-constexpr unsigned MOST_SECONDS = 60;
+constexpr time_t MOST_SECONDS = 20;  // of this process, for a launch in one order
 
 bool read_bytes(void* to, size_t bytes) {
     auto* at = static_cast<unsigned char*>(to);
@@ -113,34 +115,94 @@ uint64_t fit(const std::string& name, size_t number, const Argument& argument,
     return reinterpret_cast<uint64_t>(region.data) + argument.offset;
 }
 
+void limit_time(time_t seconds) {
+    itimerval limit = {};
+    limit.it_value.tv_sec = seconds;
+    setitimer(ITIMER_VIRTUAL, &limit, nullptr);
+}
+
+std::vector<unsigned char> read_content(size_t bytes) {
+    std::vector<unsigned char> content(bytes);
+    if (!read_bytes(content.data(), bytes)) _exit(2);
+    return content;
+}
+
+// What a launch finds in a memory, and its place.
+struct Memory {
+    size_t phase;
+    uint64_t flags;
+    std::vector<unsigned char> content, before_wait;
+};
+
+using Contents = std::vector<std::vector<unsigned char>>;
+
+// Runs a launch and returns what it leaves in the memories that it may write.
+Contents run_on(const std::vector<Memory>& memories, const std::vector<Argument>& arguments,
+                Launch launch) {
+    const std::string name = launch.entry->name;
+    const bool at_end = launch.order == Order::Forward;
+    // Allocations of a GPU begin at multiples of 256 bytes; kernels count on 16.
+    const size_t alignment = at_end ? 16 : 256;
+    std::vector<Region> placed(memories.size());
+    for (size_t m = 0; m < memories.size(); ++m) {
+        Region& region = placed[m];
+        const Memory& memory = memories[m];
+        region.allocate(memory.content.size(), alignment, memory.phase % alignment,
+                        at_end ? Placement::AtEnd : Placement::AtBegin);
+        region.writable = memory.flags & 1;
+        region.until_wait = memory.flags & 2;
+        std::memcpy(region.data, memory.content.data(), region.bytes);
+        if (memory.flags & 4) {
+            region.before_wait = memory.before_wait.data();
+            region.after_wait = memory.content.data();
+        }
+        region.open();
+    }
+    regions = placed.data();
+    region_count = placed.size();
+
+    std::vector<uint64_t> values(arguments.size());
+    std::vector<void*> addresses(arguments.size());
+    for (size_t a = 0; a < arguments.size(); ++a) {
+        values[a] = fit(name, a, arguments[a], launch.entry->parameters[a], placed);
+        addresses[a] = &values[a];
+    }
+    launch.arguments = addresses.data();
+
+    limit_time(MOST_SECONDS);
+    run(launch);
+    limit_time(0);
+    Contents left;
+    for (size_t m = 0; m < placed.size(); ++m) {
+        Region& region = placed[m];
+        region.open();
+        if (!region.is_intact())
+            refuse(name, "wrote just beyond memory " + std::to_string(m) + " of " +
+                             std::to_string(region.bytes) + " bytes");
+        if (region.writable) left.emplace_back(region.data, region.data + region.bytes);
+        region.release();
+    }
+    regions = nullptr;
+    region_count = 0;
+    return left;
+}
+
 void serve(const std::string& name) {
-    Launch launch;
+    Launch launch = {};
     launch.entry = find(name);
     launch.grid = read_dimensions();
     launch.block = read_dimensions();
     launch.shared_bytes = read_number();
-    launch.order = read_number() ? Order::Backward : Order::Forward;
-    launch.seed = read_number();
     check_sizes(launch);
 
-    std::vector<Region> memory(read_number());
-    for (Region& region : memory) {
+    std::vector<Memory> memories(read_number());
+    for (Memory& memory : memories) {
         const size_t bytes = read_number();
-        const size_t phase = read_number();
-        const uint64_t flags = read_number();
-        const bool at_end = launch.order == Order::Forward;
-        // Allocations of a GPU begin at multiples of 256 bytes; kernels count on 16.
-        const size_t alignment = at_end ? 16 : 256;
-        region.allocate(bytes, alignment, phase % alignment,
-                        at_end ? Placement::AtEnd : Placement::AtBegin);
-        region.writable = flags & 1;
-        region.until_wait = flags & 2;
-        if (!read_bytes(region.data, bytes)) _exit(2);
-        region.open();
+        memory.phase = read_number();
+        memory.flags = read_number();
+        memory.content = read_content(bytes);
+        if (memory.flags & 4) memory.before_wait = read_content(bytes);
     }
-    regions = memory.data();
-    region_count = memory.size();
-
     std::vector<Argument> arguments(read_number());
     for (Argument& argument : arguments) {
         argument.kind = read_number();
@@ -151,30 +213,18 @@ void serve(const std::string& name) {
     if (arguments.size() != launch.entry->parameter_count)
         refuse(name, "takes " + std::to_string(launch.entry->parameter_count) +
                          " arguments and was given " + std::to_string(arguments.size()));
-    std::vector<uint64_t> values(arguments.size());
-    std::vector<void*> addresses(arguments.size());
-    for (size_t a = 0; a < arguments.size(); ++a) {
-        values[a] = fit(name, a, arguments[a], launch.entry->parameters[a], memory);
-        addresses[a] = &values[a];
-    }
-    launch.arguments = addresses.data();
 
-    alarm(MOST_SECONDS);
-    run(launch);
-    alarm(0);
-    for (size_t m = 0; m < memory.size(); ++m) {
-        memory[m].open();
-        if (!memory[m].is_intact())
-            refuse(name, "wrote just beyond memory " + std::to_string(m) + " of " +
-                             std::to_string(memory[m].bytes) + " bytes");
-    }
+    launch.order = Order::Forward;
+    const Contents forward = run_on(memories, arguments, launch);
+    launch.order = Order::Backward;
+    const Contents backward = run_on(memories, arguments, launch);
+    for (size_t m = 0; m < forward.size(); ++m)
+        for (size_t at = 0; at < forward[m].size(); ++at)
+            if (forward[m][at] != backward[m][at])
+                refuse(name, "byte " + std::to_string(at) + " of output " + std::to_string(m) +
+                                 " depends on the order in which threads run: a data race");
     write_number(0);
-    for (Region& region : memory) {
-        if (region.writable) write_bytes(region.data, region.bytes);
-        region.release();
-    }
-    regions = nullptr;
-    region_count = 0;
+    for (const auto& content : forward) write_bytes(content.data(), content.size());
 }
 
 }  // namespace

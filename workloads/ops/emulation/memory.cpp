@@ -53,6 +53,24 @@ void Region::open() {
 
 void Region::close() { mprotect(mapped + page_bytes(), mapped_bytes - 2 * page_bytes(), PROT_NONE); }
 
+bool Region::begin_block() {
+    if (before_wait) {
+        mprotect(mapped + page_bytes(), mapped_bytes - 2 * page_bytes(), PROT_READ | PROT_WRITE);
+        std::memcpy(data, before_wait, bytes);
+        open();
+    }
+    if (until_wait) close();
+    return before_wait || until_wait;
+}
+
+void Region::end_wait() {
+    if (before_wait) {
+        mprotect(mapped + page_bytes(), mapped_bytes - 2 * page_bytes(), PROT_READ | PROT_WRITE);
+        std::memcpy(data, after_wait, bytes);
+    }
+    open();
+}
+
 bool Region::is_intact() const {
     const unsigned char* end = mapped + mapped_bytes - page_bytes();
     for (const unsigned char* at = mapped + page_bytes(); at < data; ++at)

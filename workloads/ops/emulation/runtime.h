@@ -45,7 +45,6 @@ struct Launch {
     dim3 grid, block;
     size_t shared_bytes;
     Order order;
-    uint64_t seed;
 };
 
 // Runs all blocks, one after the other.
@@ -85,6 +84,8 @@ struct Region {
     size_t bytes = 0;
     bool writable = true;
     bool until_wait = false;  // closed until the kernel waits for those before it
+    // If not null: what it holds until then, and from then on.
+    const unsigned char *before_wait = nullptr, *after_wait = nullptr;
     unsigned char* mapped = nullptr;
     size_t mapped_bytes = 0;
 
@@ -92,6 +93,9 @@ struct Region {
     void allocate(size_t bytes, size_t alignment, size_t phase, Placement placement);
     void open();   // readable, and writable if it is
     void close();  // neither
+    // For a block that has not waited yet; whether its wait changes anything. And its wait.
+    bool begin_block();
+    void end_wait();
     bool is_intact() const;  // nothing was written in front of it or behind it
     void release();
 };

@@ -152,11 +152,7 @@ void run_block() {
     for (size_t i = 0; i < thread_count; ++i) threads[i]->state = State::Ready;
     at_barrier = 0;
     opened = true;
-    for (size_t r = 0; r < region_count; ++r) {
-        if (!regions[r].until_wait) continue;
-        regions[r].close();
-        opened = false;
-    }
+    for (size_t r = 0; r < region_count; ++r) opened &= !regions[r].begin_block();
     for (;;) {
         if (run_each_warp()) continue;
         bool all_returned = true, waiting = false;
@@ -166,8 +162,7 @@ void run_block() {
         }
         if (all_returned) break;
         if (!waiting) report_divergence();
-        for (size_t r = 0; r < region_count; ++r)
-            if (regions[r].until_wait) regions[r].open();
+        for (size_t r = 0; r < region_count; ++r) regions[r].end_wait();
         opened = true;
         for (size_t i = 0; i < thread_count; ++i)
             if (threads[i]->state == State::AtWait) threads[i]->state = State::Ready;
@@ -181,7 +176,7 @@ std::vector<size_t> block_order(size_t count) {
     std::vector<size_t> order(count);
     for (size_t i = 0; i < count; ++i) order[i] = i;
     if (launch->order == Order::Forward) return order;
-    uint64_t state = launch->seed | 1;
+    uint64_t state = 1;
     for (size_t i = count; i > 1; --i) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         std::swap(order[i - 1], order[(state >> 33) % i]);

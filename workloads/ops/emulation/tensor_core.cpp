@@ -43,42 +43,41 @@ void distribute(void* const* brought, unsigned, Site) {
 struct Operands {
     float* d;
     const uint32_t *a, *b;
-    Format format;
 };
 
-float decode(uint32_t word, int half, Format format) {
-    if (format == Format::Tf32) return float_of(word & 0xffffe000);
+template <Format F>
+float decode(uint32_t word, int half) {
+    if (F == Format::Tf32) return float_of(word & 0xffffe000);
     const auto bits = uint16_t(half ? word >> 16 : word & 0xffff);
-    return format == Format::F16 ? half_to_float(bits) : bfloat_to_float(bits);
+    return F == Format::F16 ? half_to_float(bits) : bfloat_to_float(bits);
 }
 
-// Products are exact in f32; a sum of all of them is rounded once. (Tensor cores keep a little less,
-// which the tolerances of 16-bit results cover.)
+// Products are exact in f32. Sums are rounded to f32 one by one; tensor cores cut them off a little
+// earlier, which the tolerances of 16-bit results cover.
+template <Format F>
 void multiply_all(void* const* brought, unsigned, Site) {
-    const Format format = static_cast<const Operands*>(brought[0])->format;
-    const int per_word = format == Format::Tf32 ? 1 : 2;
-    const int depth = 8 * per_word;
-    float a[16][16], b[16][8];
+    constexpr int per_word = F == Format::Tf32 ? 1 : 2;
+    constexpr int depth = 8 * per_word;
+    float a[16][depth], b[depth][8], sums[16][8] = {};
     for (int lane = 0; lane < 32; ++lane) {
         const auto& mine = *static_cast<const Operands*>(brought[lane]);
         const int g = lane / 4, t = lane % 4;
         for (int half = 0; half < per_word; ++half) {
             const int k = t * per_word + half;
             for (int part = 0; part < 4; ++part)
-                a[g + part % 2 * 8][k + part / 2 * depth / 2] = decode(mine.a[part], half, format);
+                a[g + part % 2 * 8][k + part / 2 * depth / 2] = decode<F>(mine.a[part], half);
             for (int part = 0; part < 2; ++part)
-                b[k + part * depth / 2][g] = decode(mine.b[part], half, format);
+                b[k + part * depth / 2][g] = decode<F>(mine.b[part], half);
         }
     }
+    for (int row = 0; row < 16; ++row)
+        for (int k = 0; k < depth; ++k)
+            for (int column = 0; column < 8; ++column)
+                sums[row][column] += a[row][k] * b[k][column];
     for (int lane = 0; lane < 32; ++lane) {
         const auto& mine = *static_cast<const Operands*>(brought[lane]);
-        const int g = lane / 4, t = lane % 4;
-        for (int i = 0; i < 4; ++i) {
-            const int row = g + i / 2 * 8, column = 2 * t + i % 2;
-            double sum = double(mine.d[i]);
-            for (int k = 0; k < depth; ++k) sum += double(a[row][k] * b[k][column]);
-            mine.d[i] = float(sum);
-        }
+        for (int i = 0; i < 4; ++i)
+            mine.d[i] += sums[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
     }
 }
 
@@ -91,8 +90,11 @@ void load_matrices(uint32_t* r, int count, bool transposed, const void* row, Sit
 }
 
 void multiply(float* d, const uint32_t* a, const uint32_t* b, Format format, Site site) {
-    Operands mine{d, a, b, format};
-    meet("mma", 0xffffffffu, &mine, multiply_all, site);
+    Operands mine{d, a, b};
+    const Exchange exchange = format == Format::F16    ? multiply_all<Format::F16>
+                              : format == Format::Bf16 ? multiply_all<Format::Bf16>
+                                                       : multiply_all<Format::Tf32>;
+    meet("mma", 0xffffffffu, &mine, exchange, site);
 }
 
 }  // namespace emulation

@@ -110,7 +110,8 @@ __device__ __forceinline__ uint4 philox(uint4 counter, uint2 key) {
 // A value of the standard Gumbel distribution. The largest of logits plus such values is a draw from
 // their softmax (Gumbel, 1954).
 __device__ __forceinline__ float gumbel(unsigned word) {
-    const float uniform = (float(word >> 8) + 0.5f) * (1.0f / 16777216.0f);
+    // 23 bits and a half: with one more, the largest would be rounded up to 1.
+    const float uniform = (float(word >> 9) + 0.5f) * (1.0f / 8388608.0f);
     return -logf(-logf(uniform));
 }
 

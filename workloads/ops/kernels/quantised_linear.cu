@@ -187,38 +187,47 @@ __device__ __forceinline__ void linear(const unsigned char* weight, const Job<T>
     float* partial = reinterpret_cast<float*>(staged + (STAGED ? job.rows * stride : 0));
     const unsigned char* all_headers = weight + size_t(job.out_features) * units * BYTES;
     const uint64_t once = ptx::once_policy();
+    const unsigned header_place = ptx::keep((warp * TILE + g) * 4 + t);
 
+    // What this thread fetches next, of its two rows.
     unsigned next_tile = blockIdx.x, next_unit = warp;
-    size_t upper = 0, lower = 0;  // first unit of the rows of this thread
+    const unsigned char *upper = weight, *lower = weight, *upper_header = weight,
+                        *lower_header = weight;
     bool upper_there = false, lower_there = false;
     const auto aim = [&] {
         const unsigned i = job.template row_of<TILE>(next_tile, g);
         const unsigned j = job.template row_of<TILE>(next_tile, g + 8);
         upper_there = i < job.out_features;
         lower_there = j < job.out_features;
-        upper = size_t(upper_there ? i : 0) * units;
-        lower = size_t(lower_there ? j : 0) * units;
+        const size_t u = size_t(upper_there ? i : 0) * units + warp;
+        const size_t l = size_t(lower_there ? j : 0) * units + warp;
+        upper = weight + u * BYTES + t * 16;
+        lower = weight + l * BYTES + t * 16;
+        upper_header = all_headers + u * 16 + t * 4;
+        lower_header = all_headers + l * 16 + t * 4;
     };
     const auto fetch = [&](unsigned slot) {
         if (next_tile < tiles) {
             if (next_unit < units) {
                 uint4* to = ring + slot * SLOT + thread;
-                const unsigned char* u = weight + (upper + next_unit) * BYTES + t * 16;
-                const unsigned char* l = weight + (lower + next_unit) * BYTES + t * 16;
 #pragma unroll
                 for (int p = 0; p < Q::PIECES; ++p) {
-                    ptx::copy_async_16_once(to + 2 * p * THREADS, u + p * 64, upper_there, once);
-                    ptx::copy_async_16_once(to + (2 * p + 1) * THREADS, l + p * 64, lower_there,
+                    ptx::copy_async_16_once(to + 2 * p * THREADS, upper + p * 64, upper_there,
                                             once);
+                    ptx::copy_async_16_once(to + (2 * p + 1) * THREADS, lower + p * 64,
+                                            lower_there, once);
                 }
                 // Each lane of a quad brings a quarter of the headers of its two rows.
-                uint4* header = headers + (slot * WARPS + warp) * TILE;
-                ptx::copy_async_4(reinterpret_cast<uint32_t*>(header + g) + t,
-                                  all_headers + (upper + next_unit) * 16 + t * 4, upper_there);
-                ptx::copy_async_4(reinterpret_cast<uint32_t*>(header + g + 8) + t,
-                                  all_headers + (lower + next_unit) * 16 + t * 4, lower_there);
+                uint32_t* header = reinterpret_cast<uint32_t*>(headers) +
+                                   slot * (WARPS * TILE * 4) + header_place;
+                ptx::copy_async_4(header, upper_header, upper_there);
+                ptx::copy_async_4(header + 8 * 4, lower_header, lower_there);
             }
             next_unit += WARPS;
+            upper += WARPS * BYTES;
+            lower += WARPS * BYTES;
+            upper_header += WARPS * 16;
+            lower_header += WARPS * 16;
             // A step is over for all warps at once.
             if (next_unit - warp >= units) {
                 next_unit = warp;
@@ -228,7 +237,6 @@ __device__ __forceinline__ void linear(const unsigned char* weight, const Job<T>
         }
         ptx::copy_async_commit();
     };
-    job.await_weight();
     aim();
     for (int slot = 0; slot < STAGES - 1; ++slot) fetch(slot);
     job.prefetch_norm();

@@ -18,7 +18,7 @@ pub(crate) use cases::cases;
 pub enum Gelu {
     /// `x · Φ(x)`: BERT, Whisper.
     Erf,
-    /// `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`: GPT-2, StarCoder.
+    /// `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`: GPT-2 and its relatives.
     Tanh,
 }
 

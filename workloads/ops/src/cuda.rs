@@ -23,13 +23,16 @@
 mod backend;
 #[cfg_attr(
     not(any(feature = "cuda", test)),
-    expect(dead_code, reason = "without a GPU nobody reads what a launch consists of")
+    expect(
+        dead_code,
+        reason = "without a GPU nobody reads what a launch consists of"
+    )
 )]
 mod kernel;
 
 pub(crate) use backend::Gpu;
-#[cfg(all(not(feature = "cuda"), test))]
-pub(crate) use backend::{Order, is_available, on_emulated_gpu};
 #[cfg(feature = "cuda")]
 pub(crate) use backend::address;
+#[cfg(all(not(feature = "cuda"), test))]
+pub(crate) use backend::{is_available, on_emulated_gpu};
 pub(crate) use kernel::{Argument, Kernel, kernel_name, lanes, wide};

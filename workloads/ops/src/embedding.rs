@@ -95,3 +95,48 @@ fn launch(
         ],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    fn table(rows: usize, step: f32) -> Tensor {
+        let values: Vec<f32> = (0..rows * 2).map(|i| i as f32 * step).collect();
+        Tensor::from_vec(values, (rows, 2), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn rows_are_found_and_placed() {
+        let (tokens, places) = (table(5, 1.0), table(4, 100.0));
+        let ids = Tensor::new(&[[4_u32, 0], [1, 1]], &Device::Cpu).unwrap();
+        let out = Tensor::zeros((4, 2), DType::F32, &Device::Cpu).unwrap();
+        lookup(&tokens, &ids, &out).unwrap();
+        let rows = out.to_vec2::<f32>().unwrap();
+        assert_eq!(rows, [[8.0, 9.0], [0.0, 1.0], [2.0, 3.0], [2.0, 3.0]]);
+        let one = Tensor::new(&[1_u32], &Device::Cpu).unwrap();
+        for start in [Start::At(1), Start::Device(&one)] {
+            lookup_with_positions(&tokens, &places, &ids, start, &out).unwrap();
+            let rows = out.to_vec2::<f32>().unwrap();
+            let expected = [
+                [208.0, 309.0],
+                [400.0, 501.0],
+                [202.0, 303.0],
+                [402.0, 503.0],
+            ];
+            assert_eq!(rows, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_a_table_is_refused() {
+        let (tokens, places) = (table(5, 1.0), table(4, 100.0));
+        let out = Tensor::zeros((2, 2), DType::F32, &Device::Cpu).unwrap();
+        let ids = Tensor::new(&[[5_u32, 0]], &Device::Cpu).unwrap();
+        assert!(lookup(&tokens, &ids, &out).is_err());
+        let ids = Tensor::new(&[[1_u32, 0]], &Device::Cpu).unwrap();
+        let beyond = Start::At(3);
+        assert!(lookup_with_positions(&tokens, &places, &ids, beyond, &out).is_err());
+    }
+}

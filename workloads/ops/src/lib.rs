@@ -31,9 +31,9 @@ pub mod case;
 pub mod check;
 mod contract;
 mod cuda;
+pub mod embedding;
 #[cfg(all(test, not(feature = "cuda")))]
 mod emulated_kernels;
-pub mod embedding;
 pub mod gemv;
 pub mod graph;
 pub mod linear;

@@ -3,7 +3,8 @@
 //! Floor: one read of the weight, or two operations for each of its values and each row.
 
 #[cfg_attr(feature = "cuda", path = "linear/cublaslt.rs")]
-#[cfg_attr(not(feature = "cuda"), path = "linear/absent.rs")]
+#[cfg_attr(all(not(feature = "cuda"), test), path = "linear/emulated.rs")]
+#[cfg_attr(all(not(feature = "cuda"), not(test)), path = "linear/absent.rs")]
 mod backend;
 mod cases;
 
@@ -148,7 +149,7 @@ impl Linear {
 /// One product for a library.
 #[cfg_attr(
     not(feature = "cuda"),
-    expect(dead_code, reason = "without a GPU there is no library to read it")
+    allow(dead_code, reason = "without a GPU no library reads all of it")
 )]
 #[derive(Clone, Copy, Debug)]
 struct Product<'a> {
@@ -159,4 +160,49 @@ struct Product<'a> {
     math: Math,
     /// Whether the result is added to what is there.
     accumulates: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    fn layer() -> Linear {
+        let weight = Tensor::new(&[[1f32, 2.0], [3.0, 4.0], [5.0, 6.0]], &Device::Cpu).unwrap();
+        let bias = Tensor::new(&[0.5f32, 0.0, -0.5], &Device::Cpu).unwrap();
+        Linear::new(weight, Some(bias)).unwrap()
+    }
+
+    #[test]
+    fn a_layer_writes_or_adds() {
+        let x = Tensor::new(&[[1f32, 1.0]], &Device::Cpu).unwrap();
+        let out = Tensor::new(&[[100f32, 100.0, 100.0]], &Device::Cpu).unwrap();
+        layer().forward_residual(&x, &out).unwrap();
+        assert_eq!(out.to_vec2::<f32>().unwrap(), [[103.5, 107.0, 110.5]]);
+        layer().forward(&x, &out).unwrap();
+        assert_eq!(out.to_vec2::<f32>().unwrap(), [[3.5, 7.0, 10.5]]);
+    }
+
+    #[test]
+    fn operands_that_do_not_fit_are_named() {
+        let x = Tensor::new(&[[1f32, 1.0]], &Device::Cpu).unwrap();
+        let message = layer().forward(&x, &x).unwrap_err().to_string();
+        assert!(
+            message.contains("linear: out is F32 [1, 2], expected F32 with 3 elements"),
+            "{message}"
+        );
+        let weight = layer().weight;
+        let message = Linear::new(weight.clone(), Some(x.clone()))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("bias is F32 [1, 2], expected F32 [3]"),
+            "{message}"
+        );
+        let gelu = layer().with_activation(Gelu::Erf);
+        let out = Tensor::zeros((1, 3), DType::F32, &Device::Cpu).unwrap();
+        let message = gelu.forward_residual(&x, &out).unwrap_err().to_string();
+        assert!(message.contains("cannot add to a residual"), "{message}");
+    }
 }

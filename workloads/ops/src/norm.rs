@@ -216,7 +216,14 @@ const fn threads(vectors: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Device};
+
     use super::*;
+
+    fn values(tensor: &Tensor) -> Vec<f32> {
+        let tensor = tensor.to_dtype(DType::F32).unwrap();
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
 
     #[test]
     fn blocks_are_whole_warps_that_hold_the_row() {
@@ -231,5 +238,56 @@ mod tests {
             assert_eq!(threads(vectors), expected, "{vectors} vectors");
             assert!(HELD * threads(vectors) >= vectors);
         }
+    }
+
+    #[test]
+    fn the_residual_keeps_the_sum_and_the_norm_is_of_it() {
+        for dtype in [DType::F32, DType::F16, DType::BF16] {
+            let new = |values: &[f32]| {
+                Tensor::new(values, &Device::Cpu)
+                    .unwrap()
+                    .to_dtype(dtype)
+                    .unwrap()
+            };
+            let (residual, delta) = (new(&[3.0, -1.0]), new(&[0.0, 5.0]));
+            let (weight, bias) = (new(&[1.0, 2.0]), new(&[0.5, 0.25]));
+            let out = new(&[9.0, 9.0]);
+            add_rms_norm(&residual, &delta, &weight, 0.0, &out).unwrap();
+            assert_eq!(values(&residual), [3.0, 4.0]);
+            let rms = 12.5_f32.sqrt();
+            for (found, expected) in values(&out).iter().zip([3.0 / rms, 8.0 / rms]) {
+                assert!((found - expected).abs() < 0.01, "{found} {expected}");
+            }
+            // mean 3.5, deviation 0.5
+            let zero = new(&[0.0, 0.0]);
+            add_layer_norm(&residual, &zero, &weight, &bias, 0.0, &out).unwrap();
+            assert_eq!(values(&out), [-0.5, 2.25]);
+            assert_eq!(values(&residual), [3.0, 4.0]);
+        }
+    }
+
+    #[test]
+    fn the_result_may_take_the_place_of_the_input() {
+        let x = Tensor::new(&[[1f32, 3.0], [5.0, 1.0]], &Device::Cpu).unwrap();
+        let delta = Tensor::new(&[[1f32, 1.0], [0.0, 0.0]], &Device::Cpu).unwrap();
+        let one = Tensor::new(&[1f32, 1.0], &Device::Cpu).unwrap();
+        let zero = Tensor::new(&[0f32, 0.0], &Device::Cpu).unwrap();
+        add_layer_norm_post(&x, &delta, &one, &zero, 0.0, &x).unwrap();
+        assert_eq!(values(&x), [-1.0, 1.0, 1.0, -1.0]);
+    }
+
+    #[test]
+    fn operands_that_do_not_fit_are_named() {
+        let x = Tensor::zeros((2, 4), DType::F32, &Device::Cpu).unwrap();
+        let weight = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
+        let message = rms_norm(&x, &weight, 0.0, &x).unwrap_err().to_string();
+        assert!(
+            message.contains("rms_norm: weight is F32 [3], expected F32 [4]"),
+            "{message}"
+        );
+        let gaps = Tensor::zeros((4, 4), DType::F32, &Device::Cpu).unwrap();
+        let gaps = gaps.narrow(1, 0, 3).unwrap();
+        let message = rms_norm(&gaps, &weight, 0.0, &x).unwrap_err().to_string();
+        assert!(message.contains("x [4, 3] has gaps"), "{message}");
     }
 }

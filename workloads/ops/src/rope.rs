@@ -146,3 +146,74 @@ fn fits(what: &str, start: usize, length: usize, room: usize) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zeros(shape: (usize, usize, usize, usize)) -> Tensor {
+        Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap()
+    }
+
+    /// A prompt and a step after it leave the same cache as both at once.
+    #[test]
+    fn steps_add_up_wherever_the_position_lies() {
+        let tables = Tables::new(&[1.0, 0.1], 8, &Device::Cpu).unwrap();
+        let rows: Vec<f32> = (0..3 * 16_u8).map(f32::from).collect();
+        let qkv = Tensor::from_vec(rows, (3, 16), &Device::Cpu).unwrap();
+        let (keys, values) = (zeros((1, 1, 5, 4)), zeros((1, 1, 5, 4)));
+        let whole = zeros((1, 2, 3, 4));
+        split_rotate_store(&qkv, Some(&tables), Start::At(1), &whole, &keys, &values).unwrap();
+
+        let (keys_2, values_2) = (zeros((1, 1, 5, 4)), zeros((1, 1, 5, 4)));
+        let (two, one) = (zeros((1, 2, 2, 4)), zeros((1, 2, 1, 4)));
+        let first = qkv.narrow(0, 0, 2).unwrap();
+        let last = qkv.narrow(0, 2, 1).unwrap();
+        let place = Tensor::new(&[3_u32], &Device::Cpu).unwrap();
+        split_rotate_store(
+            &first,
+            Some(&tables),
+            Start::At(1),
+            &two,
+            &keys_2,
+            &values_2,
+        )
+        .unwrap();
+        let start = Start::Device(&place);
+        split_rotate_store(&last, Some(&tables), start, &one, &keys_2, &values_2).unwrap();
+
+        let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(flat(&keys), flat(&keys_2));
+        assert_eq!(flat(&values), flat(&values_2));
+        let joined = Tensor::cat(&[two, one], 2).unwrap();
+        assert_eq!(flat(&whole), flat(&joined));
+        // The place before the start and the one after the end stay empty.
+        assert_eq!(flat(&keys)[..4], [0.0; 4]);
+        assert_eq!(flat(&keys)[16..], [0.0; 4]);
+    }
+
+    #[test]
+    fn a_step_beyond_the_cache_or_the_tables_is_refused() {
+        let qkv = Tensor::zeros((3, 16), DType::F32, &Device::Cpu).unwrap();
+        let (query, cache) = (zeros((1, 2, 3, 4)), zeros((1, 1, 5, 4)));
+        let short = Tables::new(&[1.0, 0.1], 4, &Device::Cpu).unwrap();
+        let call = |tables, start| {
+            split_rotate_store(
+                &qkv,
+                tables,
+                Start::At(start),
+                &query,
+                &cache,
+                &cache.copy()?,
+            )
+        };
+        call(None, 2).unwrap();
+        let message = call(None, 3).unwrap_err().to_string();
+        assert!(
+            message.contains("3 to 6 exceed the cache, which end at 5"),
+            "{message}"
+        );
+        let message = call(Some(&short), 2).unwrap_err().to_string();
+        assert!(message.contains("exceed the tables"), "{message}");
+    }
+}

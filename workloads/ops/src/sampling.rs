@@ -95,3 +95,38 @@ pub fn sample(
         &plain::choice::sample(logits, sampling, position.resolve()?)?,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn the_position_counts_wherever_it_lies_and_the_temperature_is_checked() {
+        let logits = Tensor::zeros((4, 500), DType::F32, &Device::Cpu).unwrap();
+        let sampling = Sampling {
+            temperature: 1.0,
+            top_k: 0,
+            seed: 9,
+        };
+        let drawn = |position| {
+            let out = Tensor::zeros(4, DType::U32, &Device::Cpu).unwrap();
+            sample(&logits, &sampling, position, &out).unwrap();
+            out.to_vec1::<u32>().unwrap()
+        };
+        let place = Tensor::new(&[12_u32], &Device::Cpu).unwrap();
+        assert_eq!(drawn(Start::At(12)), drawn(Start::Device(&place)));
+        assert_ne!(drawn(Start::At(12)), drawn(Start::At(13)));
+        for temperature in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let message = Sampling {
+                temperature,
+                ..sampling
+            }
+            .check()
+            .unwrap_err()
+            .to_string();
+            assert!(message.contains("expected a number above 0"), "{message}");
+        }
+    }
+}

@@ -105,6 +105,9 @@ mod tests {
         let message = append(&tokens, &position, &sequences)
             .expect_err("full")
             .to_string();
-        assert!(message.contains("place 3 is beyond the capacity 3"), "{message}");
+        assert!(
+            message.contains("place 3 is beyond the capacity 3"),
+            "{message}"
+        );
     }
 }

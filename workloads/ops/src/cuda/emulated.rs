@@ -17,19 +17,31 @@ use crate::contract::write;
 mod compiler;
 #[path = "emulated/process.rs"]
 mod process;
+#[path = "emulated/tests.rs"]
+mod tests;
 #[path = "emulated/translate.rs"]
 mod translate;
 
 use process::{Process, Value};
 
-pub(crate) use process::Order;
-
 thread_local! {
-    static ORDER: Cell<Option<Order>> = const { Cell::new(None) };
+    static IS_THERE: Cell<bool> = const { Cell::new(false) };
     static PROCESSES: RefCell<BTreeMap<&'static str, Process>> = const { RefCell::new(BTreeMap::new()) };
-    /// Storages that the kernel before wrote.
-    static WRITTEN: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// By the kernel before.
+    static WRITTEN: RefCell<Vec<Written>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Which bytes of a storage the kernel before has changed.
+struct Written {
+    /// Kept, so that no other storage comes to lie where this one lies.
+    tensor: Tensor,
+    begin: usize,
+    changed: Vec<bool>,
+}
+
+/// What a kernel sees, before it waits, of what the kernel before it writes: nonsense, which is not
+/// a number in any format.
+const NONSENSE: u8 = 0xff;
 
 /// Whether there is a compiler; if not, says that the test is skipped.
 pub(crate) fn is_available() -> bool {
@@ -40,33 +52,35 @@ pub(crate) fn is_available() -> bool {
     found
 }
 
-/// Calls `body` with a GPU, whose threads run in this order.
-pub(crate) fn on_emulated_gpu<R>(order: Order, body: impl FnOnce() -> R) -> R {
-    let before = ORDER.replace(Some(order));
+/// Calls `body` with a GPU.
+pub(crate) fn on_emulated_gpu<R>(body: impl FnOnce() -> R) -> R {
+    let before = IS_THERE.replace(true);
     WRITTEN.take();
     let result = body();
-    ORDER.set(before);
+    IS_THERE.set(before);
     result
 }
 
 /// The emulated GPU.
 #[derive(Clone, Copy)]
 pub(crate) struct Gpu<'a> {
-    order: Order,
     tensor: PhantomData<&'a Tensor>,
 }
 
 impl<'a> Gpu<'a> {
     /// The GPU, inside [`on_emulated_gpu`].
     pub(crate) fn of(_: &'a Tensor) -> Option<Self> {
-        ORDER.get().map(|order| Self {
-            order,
+        IS_THERE.get().then_some(Self {
             tensor: PhantomData,
         })
     }
 
     /// As an H100 or H200.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a real GPU is asked")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "a real GPU is asked"
+    )]
     pub(crate) const fn multiprocessors(self) -> Result<usize> {
         Ok(132)
     }
@@ -78,13 +92,11 @@ impl<'a> Gpu<'a> {
     pub(crate) fn launch(self, kernel: &Kernel<'_>, arguments: &[Argument<'_>]) -> Result<()> {
         let mut memories = Memories::of(arguments)?;
         let values = memories.values(arguments)?;
-        let before = WRITTEN.take();
-        for memory in &mut memories.all {
-            memory.content.until_wait |= before.contains(&memory.storage);
+        for written in WRITTEN.take() {
+            memories.hide(&written);
         }
         let request = process::Request {
             kernel,
-            order: self.order,
             memories: memories.all.iter().map(|memory| &memory.content).collect(),
             values,
         };
@@ -100,8 +112,15 @@ impl<'a> Gpu<'a> {
         })?;
         let mut written = Vec::new();
         for (memory, bytes) in memories.all.iter().zip(results) {
-            let Some(bytes) = bytes else { continue };
-            written.push(memory.storage);
+            let (Some(bytes), Some(tensor)) = (bytes, memory.written.first()) else {
+                continue;
+            };
+            let before = &memory.content.bytes;
+            written.push(Written {
+                tensor: (*tensor).clone(),
+                begin: memory.begin,
+                changed: changed(before, &bytes, tensor.dtype().size_in_bytes()),
+            });
             for tensor in &memory.written {
                 let first = first_byte(tensor) - memory.begin;
                 let own = &bytes[first..first + byte_count(tensor)];
@@ -111,6 +130,23 @@ impl<'a> Gpu<'a> {
         WRITTEN.set(written);
         Ok(())
     }
+
+    /// Tells that a library has written a tensor, in place of a kernel.
+    pub(crate) fn library_wrote(self, tensor: &Tensor) {
+        WRITTEN.set(vec![Written {
+            tensor: tensor.clone(),
+            begin: first_byte(tensor),
+            changed: vec![true; byte_count(tensor)],
+        }]);
+    }
+}
+
+/// Whether the value that each byte belongs to has changed.
+fn changed(before: &[u8], after: &[u8], value_bytes: usize) -> Vec<bool> {
+    let values = before.chunks(value_bytes).zip(after.chunks(value_bytes));
+    values
+        .flat_map(|(old, new)| std::iter::repeat_n(old != new, old.len()))
+        .collect()
 }
 
 /// What a kernel sees of one storage: from the first to the last byte of the tensors passed.
@@ -144,18 +180,28 @@ impl<'a> Memories<'a> {
             }
             let (begin, end) = (first_byte(tensor), first_byte(tensor) + byte_count(tensor));
             let written = writes.then_some(*tensor);
-            match ranges.iter_mut().find(|range| range.0 == storage_of(tensor)) {
+            match ranges
+                .iter_mut()
+                .find(|range| range.0 == storage_of(tensor))
+            {
                 Some(range) => {
                     range.1 = range.1.min(begin);
                     range.2 = range.2.max(end);
                     range.3.extend(written);
                 }
-                None => ranges.push((storage_of(tensor), begin, end, written.into_iter().collect())),
+                None => ranges.push((
+                    storage_of(tensor),
+                    begin,
+                    end,
+                    written.into_iter().collect(),
+                )),
             }
         }
         let mut all = Vec::new();
         for (storage, begin, end, written) in ranges {
-            let Some((tensor, _)) = tensors.iter().find(|(tensor, _)| storage_of(tensor) == storage)
+            let Some((tensor, _)) = tensors
+                .iter()
+                .find(|(tensor, _)| storage_of(tensor) == storage)
             else {
                 bail!("a storage without a tensor");
             };
@@ -166,8 +212,7 @@ impl<'a> Memories<'a> {
                     bytes: storage_bytes(tensor)?[begin..end].to_vec(),
                     phase: begin % 256,
                     writable: !written.is_empty(),
-                    // Nothing may be written before the wait.
-                    until_wait: !written.is_empty(),
+                    before_wait: None,
                 },
                 written,
             });
@@ -175,13 +220,33 @@ impl<'a> Memories<'a> {
         Ok(Self { all })
     }
 
+    /// What the kernel before has written is nonsense until this one waits. (What this one writes is
+    /// closed until then in any case.)
+    fn hide(&mut self, written: &Written) {
+        let is_hidden = |memory: &&mut Memory<'_>| {
+            memory.storage == storage_of(&written.tensor) && !memory.content.writable
+        };
+        for memory in self.all.iter_mut().filter(is_hidden) {
+            let mut bytes = memory.content.bytes.clone();
+            for (place, byte) in bytes.iter_mut().enumerate() {
+                let changed = (memory.begin + place)
+                    .checked_sub(written.begin)
+                    .and_then(|place| written.changed.get(place));
+                if changed == Some(&true) {
+                    *byte = NONSENSE;
+                }
+            }
+            memory.content.before_wait = Some(bytes);
+        }
+    }
+
     fn values(&self, arguments: &[Argument<'_>]) -> Result<Vec<Value>> {
         let mut values = Vec::new();
         for argument in arguments {
             let value = match *argument {
-                Argument::Read(tensor) | Argument::Write(tensor) | Argument::Maybe(Some(tensor)) => {
-                    self.address(tensor)?
-                }
+                Argument::Read(tensor)
+                | Argument::Write(tensor)
+                | Argument::Maybe(Some(tensor)) => self.address(tensor)?,
                 Argument::Maybe(None) => Value::Null,
                 Argument::Count(size) => Value::Count(u32::try_from(size).map_err(|_| {
                     candle_core::Error::Msg(format!("an argument of {size} exceeds 32 bits"))
@@ -204,7 +269,10 @@ impl<'a> Memories<'a> {
     }
 
     fn address(&self, tensor: &Tensor) -> Result<Value> {
-        let place = self.all.iter().position(|memory| memory.storage == storage_of(tensor));
+        let place = self
+            .all
+            .iter()
+            .position(|memory| memory.storage == storage_of(tensor));
         let Some(memory) = place else {
             bail!("an argument without memory");
         };
@@ -245,11 +313,26 @@ fn storage_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
     };
     Ok(match storage {
         CpuStorage::U8(values) => values.clone(),
-        CpuStorage::U32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        CpuStorage::I64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        CpuStorage::F16(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        CpuStorage::BF16(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        CpuStorage::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        CpuStorage::U32(values) => values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
+        CpuStorage::I64(values) => values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
+        CpuStorage::F16(values) => values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
+        CpuStorage::BF16(values) => values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
+        CpuStorage::F32(values) => values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
         _ => bail!("kernels do not take {:?}", tensor.dtype()),
     })
 }

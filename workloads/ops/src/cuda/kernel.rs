@@ -86,7 +86,7 @@ pub(crate) fn wide(tensors: &[&Tensor], columns: usize) -> bool {
     tensors.iter().all(|tensor| {
         let bytes = tensor.dtype().size_in_bytes();
         let first = tensor.layout().start_offset() * bytes;
-        first % 16 == 0 && (columns * bytes) % 16 == 0
+        first.is_multiple_of(16) && (columns * bytes).is_multiple_of(16)
     })
 }
 

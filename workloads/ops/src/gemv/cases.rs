@@ -34,6 +34,11 @@ const ODD: [(usize, usize, usize); 9] = [
     (16, 64, 1048),
 ];
 
+/// More tiles than an H200 has multiprocessors, so that blocks take one after the other, for tiles of
+/// 16 rows and of 4.
+const MANY_TILES: [(usize, usize, usize, DType); 2] =
+    [(2, 2146, 72, DType::BF16), (2, 550, 72, DType::F32)];
+
 /// What is done besides the product.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -113,33 +118,6 @@ impl Shape {
         ])
     }
 
-    /// Calls the kernel, or without a GPU the plain operations.
-    fn call(self, kind: Kind, weight: &Tensor, operands: &[Tensor], out: &Tensor) -> Result<()> {
-        let [x, _, norm, bias, _] = operands else {
-            candle_core::bail!("five operands");
-        };
-        if Gpu::of(out).is_none() {
-            let residual = out.copy()?;
-            let computed = expected(kind, x, weight, norm, bias, &residual)?;
-            return contract::write(out, &computed);
-        }
-        let mut job = Job::new(x, out);
-        if kind.normed() {
-            job.norm = Some(RmsNorm {
-                weight: norm,
-                epsilon: EPSILON,
-            });
-        }
-        job.gated = kind.gated();
-        match kind {
-            Kind::Bias => job.bias = Some(bias),
-            Kind::Gelu(gelu) => (job.bias, job.activation) = (Some(bias), Some(gelu)),
-            Kind::Residual => (job.bias, job.residual) = (Some(bias), Some(out)),
-            Kind::Normed | Kind::Gated | Kind::GatedNormed => {}
-        }
-        dense(kind.op(), weight, &job)
-    }
-
     /// Whether the kernel has room for the norm.
     fn allows(self, kind: Kind, dtype: DType) -> bool {
         let problem = Problem {
@@ -166,6 +144,33 @@ impl Shape {
             },
         }
     }
+}
+
+/// Calls the kernel, or without a GPU the plain operations.
+fn call(kind: Kind, weight: &Tensor, operands: &[Tensor], out: &Tensor) -> Result<()> {
+    let [x, _, norm, bias, _] = operands else {
+        candle_core::bail!("five operands");
+    };
+    if Gpu::of(out).is_none() {
+        let residual = out.copy()?;
+        let computed = expected(kind, x, weight, norm, bias, &residual)?;
+        return contract::write(out, &computed);
+    }
+    let mut job = Job::new(x, out);
+    if kind.normed() {
+        job.norm = Some(RmsNorm {
+            weight: norm,
+            epsilon: EPSILON,
+        });
+    }
+    job.gated = kind.gated();
+    match kind {
+        Kind::Bias => job.bias = Some(bias),
+        Kind::Gelu(gelu) => (job.bias, job.activation) = (Some(bias), Some(gelu)),
+        Kind::Residual => (job.bias, job.residual) = (Some(bias), Some(out)),
+        Kind::Normed | Kind::Gated | Kind::GatedNormed => {}
+    }
+    dense(kind.op(), weight, &job)
 }
 
 /// The result in f32.
@@ -228,7 +233,7 @@ fn checked(kind: Kind, shape: Shape, dtype: DType) -> Case {
             let out = operands[4].clone();
             Ok(Bound {
                 outputs: vec![out.clone()],
-                call: Box::new(move || shape.call(kind, &operands[1], &operands, &out)),
+                call: Box::new(move || call(kind, &operands[1], &operands, &out)),
             })
         }),
         plain: Box::new(move |operands| {
@@ -248,7 +253,6 @@ fn timed(matrix: Matrix, rows: usize, dtype: DType) -> Case {
         outputs: matrix.outputs,
         inputs: matrix.inputs,
     };
-    let weight_bytes = matrix.outputs * matrix.inputs * dtype.size_in_bytes();
     Case {
         shape: format!(
             "{} {rows}x{} to {}",
@@ -262,7 +266,7 @@ fn timed(matrix: Matrix, rows: usize, dtype: DType) -> Case {
             let weight = tile(&operands[1], matrix.outputs)?;
             Ok(Bound {
                 outputs: vec![out.clone()],
-                call: Box::new(move || shape.call(kind, &weight, &operands, &out)),
+                call: Box::new(move || call(kind, &weight, &operands, &out)),
             })
         }),
         ..checked(kind, shape, dtype)
@@ -301,6 +305,15 @@ pub(crate) fn cases() -> Vec<Case> {
                 }
             }
         }
+    }
+    for (rows, outputs, inputs, dtype) in MANY_TILES {
+        let shape = Shape {
+            rows,
+            outputs,
+            inputs,
+        };
+        cases.push(checked(Kind::Residual, shape, dtype));
+        cases.push(checked(Kind::GatedNormed, shape, dtype));
     }
     for matrix in MATRICES {
         cases.push(timed(matrix, 1, DType::BF16));

@@ -241,7 +241,10 @@ mod tests {
         };
         assert_eq!(Plan::dense(&gated, false, H200).unwrap().blocks, 7);
         let single = Plan::dense(&problem(3, 100, 64, DType::F32), false, H200).unwrap();
-        assert_eq!((single.blocks, single.name.as_str()), (25, "gemv_single_4_f32"));
+        assert_eq!(
+            (single.blocks, single.name.as_str()),
+            (25, "gemv_single_4_f32")
+        );
     }
 
     #[test]
@@ -258,7 +261,10 @@ mod tests {
                 let plan = Plan::quantised(&problem, format, false, H200).unwrap();
                 let case = format!("{format:?} {rows} {inputs} {}", plan.shared_bytes);
                 assert_eq!(plan.staged, staged, "{case}");
-                assert!(2 * (plan.shared_bytes + RESERVED_BYTES) <= MULTIPROCESSOR_BYTES, "{case}");
+                assert!(
+                    2 * (plan.shared_bytes + RESERVED_BYTES) <= MULTIPROCESSOR_BYTES,
+                    "{case}"
+                );
                 assert_eq!(plan.blocks, 256);
             }
         }

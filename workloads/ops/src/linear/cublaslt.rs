@@ -13,6 +13,7 @@
     reason = "cublasLt's interface is C; this module is where products meet it"
 )]
 
+mod handles;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,8 @@ use candle_core::{Error, Result, Tensor};
 
 use super::Product;
 use crate::cuda::{Gpu, address};
-use plan::{Handle, Key, Plan};
+use handles::Handle;
+use plan::{Key, Plan};
 
 /// What NVIDIA recommends for Hopper.
 const WORKSPACE_BYTES: usize = 32 << 20;

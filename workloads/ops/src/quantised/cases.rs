@@ -182,6 +182,15 @@ pub(crate) fn cases() -> Vec<Case> {
                 }
             }
         }
+        // More tiles than blocks, so that blocks take one after the other.
+        let many_tiles = Product {
+            format,
+            part: Part::Gated,
+            rows: 2,
+            outputs: 4390,
+            inputs: 256,
+        };
+        cases.push(many_tiles.case("", DType::BF16, Purpose::Check));
         for matrix in MATRICES.iter().filter(|matrix| matrix.is_llama()) {
             for rows in [1, 8] {
                 if matrix.is_7b() || (format == Format::Q4K && rows == 1) {

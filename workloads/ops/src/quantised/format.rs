@@ -89,6 +89,9 @@ mod tests {
             assert_eq!(Format::try_from(ggml).unwrap(), format);
         }
         let message = Format::try_from(GgmlDType::Q6K).unwrap_err().to_string();
-        assert!(message.starts_with("no kernel for Q6K weights, expected Q8_0"), "{message}");
+        assert!(
+            message.starts_with("no kernel for Q6K weights, expected Q8_0"),
+            "{message}"
+        );
     }
 }

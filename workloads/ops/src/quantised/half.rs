@@ -66,7 +66,10 @@ mod tests {
         for value in [1e-7_f32, 3.3e-5, 6.1e-5, 0.1, 1.0 / 3.0, 17.01, 40_000.0] {
             let there = f64::from(widen(narrow_scale(value)));
             let step = (f64::from(value) / 1024.0).max(1.0 / 16_777_216.0);
-            assert!((there - f64::from(value)).abs() <= step / 2.0, "{value} {there}");
+            assert!(
+                (there - f64::from(value)).abs() <= step / 2.0,
+                "{value} {there}"
+            );
         }
     }
 }

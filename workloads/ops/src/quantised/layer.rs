@@ -127,7 +127,10 @@ impl QuantisedLinear {
         let Some(gpu) = Gpu::of(out) else {
             return write(out, &self.plain()?);
         };
-        let root = format!("{OP}_{}", self.format.name().to_lowercase().replace('_', ""));
+        let root = format!(
+            "{OP}_{}",
+            self.format.name().to_lowercase().replace('_', "")
+        );
         let name = kernel_name(&root, out.dtype(), true)?;
         let kernel = Kernel::new("quantised_expand", &name)
             .grid([8 * gpu.multiprocessors()?, 1, 1])
@@ -162,7 +165,8 @@ impl QuantisedLinear {
     fn plan(&self, x: &Tensor, gated: bool, norm: bool) -> Option<(Gpu<'_>, Problem, Plan)> {
         let gpu = Gpu::of(&self.packed)?;
         let problem = self.problem(x, gated);
-        let plan = Plan::quantised(&problem, self.format, norm, gpu.multiprocessors().ok()?).ok()?;
+        let plan =
+            Plan::quantised(&problem, self.format, norm, gpu.multiprocessors().ok()?).ok()?;
         Some((gpu, problem, plan))
     }
 
@@ -366,7 +370,10 @@ mod tests {
         let message = QuantisedLinear::from_tensors(&[("q", &q4), ("v", &q6)], &CPU)
             .unwrap_err()
             .to_string();
-        assert!(message.starts_with("v is Q6K [3, 256], expected Q4_K"), "{message}");
+        assert!(
+            message.starts_with("v is Q6K [3, 256], expected Q4_K"),
+            "{message}"
+        );
         let mixed = projection(&[("q", &q4), ("v", &q6)], DType::F32, &CPU).unwrap();
         assert_eq!((mixed.dims(), mixed.bytes()), ((6, 256), 6 * 256 * 4));
         let alike = projection(&[("q", &q4), ("k", &q4)], DType::F32, &CPU).unwrap();
@@ -388,6 +395,11 @@ mod tests {
         let expected = "blk.0.attn_q.weight: 135 bytes of Q8_0 blocks, expected 136 for [2, 64]";
         assert!(message.starts_with(expected), "{message}");
         let shape = QuantisedLinear::from_blocks("w", Format::Q4K, &blocks, (2, 64), &CPU);
-        assert!(shape.unwrap_err().to_string().contains("multiple of 256 values"));
+        assert!(
+            shape
+                .unwrap_err()
+                .to_string()
+                .contains("multiple of 256 values")
+        );
     }
 }

@@ -79,7 +79,12 @@ fn pack_row(format: Format, blocks: &[u8], quants: &mut [u8], headers: &mut [u8]
             }
         }
         for group in 0..GROUPS * blocks.len() / unit_blocks {
-            put(format, quants, group, &group_of_blocks(format, blocks, group));
+            put(
+                format,
+                quants,
+                group,
+                &group_of_blocks(format, blocks, group),
+            );
         }
     }
 }

@@ -62,7 +62,9 @@ fn block(format: Format, random: &mut ChaCha8Rng, deviation: f32) -> Vec<u8> {
         Format::Q80 => {
             let spread = 127.0 / RANGE;
             let mut block = scale(random, deviation / spread).to_le_bytes().to_vec();
-            block.extend((0..32).map(|_| whole(normal(random) * spread, -127, 127).to_le_bytes()[0]));
+            block.extend(
+                (0..32).map(|_| whole(normal(random) * spread, -127, 127).to_le_bytes()[0]),
+            );
             block
         }
         Format::Q40 => {
@@ -119,7 +121,10 @@ fn normal(random: &mut ChaCha8Rng) -> f32 {
     (f32::from(sum) - 510.0) / 147.8
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "clamped to a byte's range first")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "clamped to a byte's range first"
+)]
 fn whole(value: f32, least: i16, most: i16) -> i16 {
     value.round().clamp(f32::from(least), f32::from(most)) as i16
 }
@@ -159,6 +164,9 @@ mod tests {
     #[test]
     fn odd_widths_are_refused() {
         let message = tensor(Format::Q4K, 1, 2, 128).unwrap_err().to_string();
-        assert!(message.contains("multiple of 256 values, not 128"), "{message}");
+        assert!(
+            message.contains("multiple of 256 values, not 128"),
+            "{message}"
+        );
     }
 }

@@ -29,10 +29,11 @@ fn product(a: u32, b: u32) -> (u32, u32) {
 /// between 0 and 1.
 #[expect(
     clippy::cast_precision_loss,
-    reason = "24 bits fit the significand of an f32"
+    reason = "23 bits fit the significand of an f32"
 )]
 pub fn gumbel(word: u32) -> f32 {
-    let uniform = ((word >> 8) as f32 + 0.5) * (1.0 / 16_777_216.0);
+    // 23 bits and a half: with one more, the largest would be rounded up to 1.
+    let uniform = ((word >> 9) as f32 + 0.5) * (1.0 / 8_388_608.0);
     -(-uniform.ln()).ln()
 }
 

@@ -59,31 +59,23 @@ pub(super) fn program(file: &'static str) -> Result<PathBuf> {
 fn compile(file: &str) -> Result<PathBuf> {
     let sources = sources()?;
     let folder = Path::new(OUTPUT).join(file);
-    let stamp = stamp(file, &sources);
-    let program = folder.join(format!("{stamp:016x}"));
+    let kernel = format!("{file}.cu");
+    let program = folder.join(stamp(&sources, |name| !name.ends_with(".cu") || name == kernel));
     if program.is_file() {
         return Ok(program);
     }
     // What earlier states of the sources left.
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&folder)?;
-    for (name, (original, text)) in &sources {
-        let line = format!("#line 1 \"{original}\"\n");
-        fs::write(folder.join(name), line + text)?;
-    }
-    for part in PARTS {
-        let source = format!("{part}.cpp");
-        gpp(&folder, &["-O2", "-Wextra", "-c", &source])?;
-    }
-    let kernel = format!("{file}.cu");
-    let preprocessed = gpp(&folder, &["-x", "c++", "-E", "-I.", "-include", "table.h", &kernel])?;
+    write_sources(&folder, &sources)?;
+    let preprocessed = gpp(
+        &folder,
+        &["-x", "c++", "-E", "-I.", "-include", "table.h", &kernel],
+    )?;
     fs::write(folder.join("kernels.ii"), translate(&preprocessed))?;
     gpp(&folder, &[&CHECKED[..], &["-c", "kernels.ii"]].concat())?;
-    let objects: Vec<String> = PARTS
-        .iter()
-        .chain(&["kernels"])
-        .map(|part| format!("{part}.o"))
-        .collect();
+    let mut objects = parts(&sources)?;
+    objects.push("kernels.o".into());
     let mut link: Vec<&str> = objects.iter().map(String::as_str).collect();
     link.extend(["-no-pie", "-o", "program"]);
     gpp(&folder, &link)?;
@@ -91,14 +83,51 @@ fn compile(file: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// All sources by name, with the path for messages; those of the emulator replace kernels' headers.
-fn sources() -> Result<BTreeMap<String, (String, String)>> {
+/// The objects of the emulator's own parts, compiled once for all programs.
+fn parts(sources: &Sources) -> Result<Vec<String>> {
+    static COMPILED: Mutex<()> = Mutex::new(());
+    let _guard = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_part = |name: &str| name.ends_with(".cpp") || name.ends_with(".h");
+    let folder = Path::new(OUTPUT).join("parts");
+    let stamp = folder.join(stamp(sources, is_part));
+    if !stamp.is_file() {
+        fs::remove_dir_all(&folder).ok();
+        fs::create_dir_all(&folder)?;
+        write_sources(&folder, sources)?;
+        let files: Vec<String> = PARTS.iter().map(|part| format!("{part}.cpp")).collect();
+        let mut arguments = vec!["-O3", "-Wextra", "-c"];
+        arguments.extend(files.iter().map(String::as_str));
+        gpp(&folder, &arguments)?;
+        fs::write(&stamp, "")?;
+    }
+    let object = |part: &&str| folder.join(format!("{part}.o")).to_string_lossy().into_owned();
+    Ok(PARTS.iter().map(object).collect())
+}
+
+/// Sources by name: the path for messages, and the text.
+type Sources = BTreeMap<String, (String, String)>;
+
+fn write_sources(folder: &Path, sources: &Sources) -> Result<()> {
+    for (name, (original, text)) in sources {
+        fs::write(folder.join(name), format!("#line 1 \"{original}\"\n{text}"))?;
+    }
+    Ok(())
+}
+
+/// All sources; those of the emulator take the place of the kernels' of the same name.
+fn sources() -> Result<Sources> {
     let mut sources = BTreeMap::new();
     for folder in ["kernels", "emulation"] {
         for entry in fs::read_dir(Path::new(CRATE).join(folder))? {
             let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let is_source = [".cu", ".cuh", ".h", ".cpp"].iter().any(|end| name.ends_with(end));
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let is_source = [".cu", ".cuh", ".h", ".cpp"]
+                .iter()
+                .any(|end| name.ends_with(end));
             if is_source {
                 let original = format!("{folder}/{name}");
                 sources.insert(name, (original, fs::read_to_string(&path)?));
@@ -108,15 +137,14 @@ fn sources() -> Result<BTreeMap<String, (String, String)>> {
     Ok(sources)
 }
 
-/// A number that changes with what the program is made of: headers, flags and the file itself.
-fn stamp(file: &str, sources: &BTreeMap<String, (String, String)>) -> u64 {
+/// A name that changes with these sources and the flags.
+fn stamp(sources: &Sources, counts: impl Fn(&str) -> bool) -> String {
     let mut hasher = DefaultHasher::new();
-    let other_kernel = |name: &str| name.ends_with(".cu") && name != format!("{file}.cu");
-    for (name, source) in sources.iter().filter(|(name, _)| !other_kernel(name)) {
+    for (name, source) in sources.iter().filter(|(name, _)| counts(name)) {
         (name, source).hash(&mut hasher);
     }
     (COMMON, CHECKED).hash(&mut hasher);
-    hasher.finish()
+    format!("{:016x}", hasher.finish())
 }
 
 /// Runs g++ in a folder and returns what it prints.
@@ -127,7 +155,10 @@ fn gpp(folder: &Path, arguments: &[&str]) -> Result<String> {
         .current_dir(folder)
         .output()?;
     if !output.status.success() {
-        bail!("g++ {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "g++ {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     String::from_utf8(output.stdout).map_err(Error::wrap)
 }

@@ -9,23 +9,14 @@ use candle_core::{Error, Result, bail};
 
 use super::super::kernel::Kernel;
 
-/// In which order threads run. A kernel is right if no order changes its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Blocks, warps and lanes by their numbers; asynchronous copies as late as they may be.
-    Forward,
-    /// Warps and lanes backwards, blocks in a random order; asynchronous copies at once.
-    Backward,
-}
-
 /// Memory that a kernel may touch.
 pub(super) struct Memory {
     pub(super) bytes: Vec<u8>,
     /// Address modulo 256.
     pub(super) phase: usize,
     pub(super) writable: bool,
-    /// Closed until the kernel has waited for those before it.
-    pub(super) until_wait: bool,
+    /// What the kernel sees before it has waited for those before it, if not `bytes`.
+    pub(super) before_wait: Option<Vec<u8>>,
 }
 
 /// An argument.
@@ -61,7 +52,6 @@ impl Value {
 /// A launch.
 pub(super) struct Request<'a> {
     pub(super) kernel: &'a Kernel<'a>,
-    pub(super) order: Order,
     pub(super) memories: Vec<&'a Memory>,
     pub(super) values: Vec<Value>,
 }
@@ -78,17 +68,20 @@ impl Request<'_> {
         for size in kernel.grid.iter().chain(&kernel.threads) {
             numbers(&mut bytes, &[*size as u64]);
         }
-        let order = u64::from(self.order == Order::Backward);
-        let seed = 5;
-        numbers(&mut bytes, &[kernel.shared_bytes as u64, order, seed]);
-        numbers(&mut bytes, &[self.memories.len() as u64]);
+        numbers(
+            &mut bytes,
+            &[kernel.shared_bytes as u64, self.memories.len() as u64],
+        );
         for memory in &self.memories {
-            let flags = u64::from(memory.writable) | u64::from(memory.until_wait) << 1;
+            // What a kernel writes is closed until it waits.
+            let written = if memory.writable { 1 | 2 } else { 0 };
+            let flags = written | u64::from(memory.before_wait.is_some()) << 2;
             numbers(
                 &mut bytes,
                 &[memory.bytes.len() as u64, memory.phase as u64, flags],
             );
             bytes.extend(&memory.bytes);
+            bytes.extend(memory.before_wait.iter().flatten());
         }
         numbers(&mut bytes, &[self.values.len() as u64]);
         for value in &self.values {
@@ -134,7 +127,10 @@ impl Process {
     /// The kernel did something wrong; the process has ended.
     pub(super) fn launch(mut self, request: &Request<'_>) -> Result<(Self, Vec<Option<Vec<u8>>>)> {
         // A launch that is refused may not be read to its end, so the answer counts.
-        let sent = self.to.write_all(&request.bytes()).and_then(|()| self.to.flush());
+        let sent = self
+            .to
+            .write_all(&request.bytes())
+            .and_then(|()| self.to.flush());
         if self.number()? != 0 {
             let length = usize::try_from(self.number()?).map_err(Error::wrap)?;
             let message = String::from_utf8_lossy(&self.take(length)?).into_owned();
@@ -154,9 +150,9 @@ impl Process {
 
     fn number(&mut self) -> Result<u64> {
         let mut bytes = [0; 8];
-        self.from
-            .read_exact(&mut bytes)
-            .map_err(|error| Error::Msg(format!("{} has ended: {error}", self.program.display())))?;
+        self.from.read_exact(&mut bytes).map_err(|error| {
+            Error::Msg(format!("{} has ended: {error}", self.program.display()))
+        })?;
         Ok(u64::from_le_bytes(bytes))
     }
 
@@ -180,9 +176,12 @@ impl Process {
             .arg(address)
             .output()
             .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        match lines {
-            Ok(lines) => format!("{before}at {lines}{after}"),
-            Err(_) => message,
+        let folder = self.program.parent().map(|path| format!("{}/", path.display()));
+        match (lines, folder) {
+            (Ok(lines), Some(folder)) => {
+                format!("{before}at {}{after}", lines.replace(&folder, ""))
+            }
+            _ => message,
         }
     }
 }

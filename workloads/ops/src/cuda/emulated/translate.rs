@@ -91,7 +91,7 @@ fn without_bounds(text: &str) -> String {
     result
 }
 
-/// `extern __shared__ alignas(16) unsigned char memory[];` becomes a pointer to the shared memory
+/// `extern __shared__ __attribute__((aligned(16))) unsigned char memory[];` becomes a pointer to the shared memory
 /// that the launch asked for.
 fn with_dynamic_shared(text: &str) -> String {
     let mut parts = text.split("extern __shared__");
@@ -101,11 +101,12 @@ fn with_dynamic_shared(text: &str) -> String {
             result += part;
             continue;
         };
-        let (alignment, declaration) = declaration
+        let (attribute, declaration) = declaration
             .trim()
-            .strip_prefix("alignas")
+            .strip_prefix("__attribute__")
             .and_then(parenthesised)
-            .unwrap_or(("16", declaration));
+            .unwrap_or(("(aligned(16))", declaration));
+        let alignment = attribute.trim_matches(|c: char| !c.is_ascii_digit());
         let (kind, name) = declaration
             .trim()
             .rsplit_once(' ')
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn shared_memory_of_both_kinds_is_declared() {
         assert_eq!(
-            with_dynamic_shared("{ extern __shared__ alignas(64) unsigned char a[]; b(); }"),
+            with_dynamic_shared("{ extern __shared__ __attribute__((aligned(64))) unsigned char a[]; b(); }"),
             "{ unsigned char* a = reinterpret_cast<unsigned char*>(emulation::dynamic_shared(64)); b(); }"
         );
         assert!(translate("__shared__ float x[3];").starts_with("thread_local float x[3];"));

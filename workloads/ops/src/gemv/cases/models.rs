@@ -26,7 +26,10 @@ pub(crate) struct Matrix {
     /// Columns of the weight.
     pub(crate) inputs: usize,
     /// How many of them a step of the model reads.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the sum over a model is a test"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the sum over a model is a test")
+    )]
     pub(crate) per_model: usize,
 }
 
