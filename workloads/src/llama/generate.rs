@@ -4,6 +4,7 @@
 //! follow reads one token and yields the next. Tokens stay on the device until both are over, so
 //! the host never waits in between.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use candle_core::{DType, Result, Tensor};
@@ -35,6 +36,8 @@ pub struct Generator {
     /// Room of its projections.
     prefill_room: Scratch,
     step: Graph,
+    /// Tokens of each sequence so far.
+    made: Cell<usize>,
 }
 
 /// A network and what its steps read and write: all of it lies on the device, so that a step needs
@@ -147,6 +150,7 @@ impl Generator {
             prefill_rows,
             prefill_room,
             step,
+            made: Cell::new(0),
         })
     }
 
@@ -190,6 +194,7 @@ impl Generator {
             stepper.rows.residual.slice_set(&last, 0, first)?;
         }
         stepper.seek(prompt_tokens - 1)?;
+        self.made.set(1);
         stepper.pick()
     }
 
@@ -201,6 +206,7 @@ impl Generator {
         for _ in 0..self.extent.decode_tokens {
             self.step.replay()?;
         }
+        self.made.set(self.made.get() + self.extent.decode_tokens);
         Ok(())
     }
 
@@ -217,6 +223,7 @@ impl Generator {
             .squeeze(1)?
             .contiguous()?;
         tokens.slice_set(&first, 0, 0)?;
+        self.made.set(1);
         self.stepper.seek(self.extent.prompt_tokens)
     }
 
@@ -228,19 +235,14 @@ impl Generator {
         self.network().device().synchronize()
     }
 
-    /// Token ids of each sequence: the one from the prefill, then one for each step.
+    /// Token ids of each sequence so far: the one from the prefill, then one for each step.
     ///
     /// # Errors
     /// The device failed.
     pub fn tokens(&self) -> Result<Vec<Vec<u32>>> {
-        let Extent {
-            prompt_tokens,
-            decode_tokens,
-            ..
-        } = self.extent;
         self.stepper
             .sequences
-            .narrow(1, prompt_tokens, decode_tokens + 1)?
+            .narrow(1, self.extent.prompt_tokens, self.made.get())?
             .to_vec2()
     }
 

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use candle_core::quantized::QTensor;
-use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::gguf_file::Content;
+#[cfg(test)]
+use candle_core::quantized::gguf_file::Value;
 use candle_core::{Device, Result, bail};
 
 use super::config::Config;
@@ -15,7 +17,7 @@ use crate::Error;
 use crate::error::first_line;
 
 /// A file, read and checked.
-pub struct GgufFile {
+pub(super) struct GgufFile {
     config: Config,
     content: Content,
     bytes: Mutex<Cursor<Vec<u8>>>,
@@ -26,7 +28,7 @@ impl GgufFile {
     ///
     /// # Errors
     /// It cannot be read, is damaged or cut short, or holds another kind of model.
-    pub fn open(path: &Path) -> std::result::Result<Self, Error> {
+    pub(super) fn open(path: &Path) -> std::result::Result<Self, Error> {
         let bytes = fs::read(path)
             .map_err(|error| Error::file(path, format!("cannot be read ({error})")))?;
         Self::read(bytes).map_err(|problem| Error::file(path, problem))
@@ -36,7 +38,7 @@ impl GgufFile {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn read(bytes: Vec<u8>) -> std::result::Result<Self, String> {
+    pub(super) fn read(bytes: Vec<u8>) -> std::result::Result<Self, String> {
         let length = bytes.len() as u64;
         let mut cursor = Cursor::new(bytes);
         let content = Content::read(&mut cursor).map_err(|error| {
@@ -77,7 +79,7 @@ impl GgufFile {
     }
 
     /// Shape of the model.
-    pub const fn config(&self) -> &Config {
+    pub(super) const fn config(&self) -> &Config {
         &self.config
     }
 }
@@ -110,6 +112,7 @@ const INNER: &str = "llama.feed_forward_length";
 const HEADS: &str = "llama.attention.head_count";
 const KV_HEADS: &str = "llama.attention.head_count_kv";
 const EPSILON: &str = "llama.attention.layer_norm_rms_epsilon";
+#[cfg(test)]
 const ROTARY: &str = "llama.rope.dimension_count";
 const THETA: &str = "llama.rope.freq_base";
 const CONTEXT: &str = "llama.context_length";
