@@ -29,6 +29,7 @@ pub mod generation;
 pub mod gpt;
 pub mod job;
 pub mod llama;
+pub mod lstm;
 pub mod memory;
 pub mod outputs;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub mod reading;
 pub mod registry;
 pub mod seeded;
 pub mod weights;
+pub mod whisper;
 pub mod worker;
 pub mod workload;
 

@@ -6,7 +6,7 @@ use crate::family::{Family, Summary};
 use crate::job::Job;
 use crate::weights::{Places, Weights};
 use crate::workload::Workload;
-use crate::{Error, device, encoder, gpt, llama, memory};
+use crate::{Error, device, encoder, gpt, llama, lstm, memory, whisper};
 
 /// The families of this project. A new one is a file and a line.
 static FAMILIES: &[&dyn Family] = &[
@@ -15,6 +15,8 @@ static FAMILIES: &[&dyn Family] = &[
     &gpt::family::STARCODER,
     &encoder::family::BERT,
     &encoder::family::ROBERTA,
+    &lstm::family::Lstm,
+    &whisper::family::Whisper,
 ];
 
 /// Families by the names of their models.

@@ -24,6 +24,7 @@ pub const MODELS: &[&str] = &[
     "roberta-base",
     "roberta-large",
     "lstm-sentiment",
+    "whisper-micro",
     "whisper-tiny",
     "whisper-base",
     "whisper-small",

@@ -161,6 +161,7 @@ pub fn all() -> Vec<Case> {
         crate::embedding::cases(),
         crate::gemv::cases(),
         crate::linear::cases(),
+        crate::lstm::cases(),
         crate::norm::cases(),
         crate::quantised::cases(),
         crate::rope::cases(),

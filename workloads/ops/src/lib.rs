@@ -37,6 +37,7 @@ mod emulated_kernels;
 pub mod gemv;
 pub mod graph;
 pub mod linear;
+pub mod lstm;
 pub mod norm;
 pub mod plain;
 pub mod position;

@@ -8,6 +8,7 @@ pub mod attention;
 pub mod choice;
 pub mod embedding;
 pub mod linear;
+pub mod lstm;
 pub mod norm;
 pub mod rope;
 

@@ -145,21 +145,27 @@ impl Block {
         let norm = self.attention_norm.as_operand();
         self.qkv
             .forward_normed(&rows.residual, norm, room, &rows.qkv)?;
-        let start = match span {
-            Span::Prompt => Start::At(0),
-            Span::Step { position, .. } => Start::Device(position),
-        };
-        let tables = Some(&attention.tables);
-        split_rotate_store(&rows.qkv, tables, start, &rows.query, keys, values)?;
-        let (query, out, scale) = (&rows.query, &rows.attended, attention.scale);
+        let (tables, scale) = (Some(&attention.tables), attention.scale);
+        let (qkv, query, out) = (&rows.qkv, &rows.query, &rows.attended);
         match span {
             Span::Prompt => {
+                split_rotate_store(qkv, tables, Start::At(0), query, keys, values)?;
                 let attend = attention.kind.prefill();
                 attend(query, keys, values, 0, true, scale, out)?;
             }
-            Span::Step { scratch, .. } => {
-                let attend = attention.kind.decode();
-                attend(query, keys, values, start, scale, scratch, out)?;
+            Span::Step { position, scratch } => {
+                let step = attention::Step {
+                    qkv,
+                    tables,
+                    position: Start::Device(position),
+                    query,
+                    keys,
+                    values,
+                    scale,
+                    scratch,
+                    out,
+                };
+                step.attend(attention.kind)?;
             }
         }
         self.output

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use candle_core::{Error, Result, bail};
 
-use super::translate::translate;
+use super::translate::{names, translate};
 
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 const OUTPUT: &str = concat!(env!("OUT_DIR"), "/emulation");
@@ -29,6 +29,9 @@ const CHECKED: [&str; 5] = [
      float-cast-overflow,unreachable,return",
     "-Wno-unknown-pragmas",
 ];
+
+/// Beside each program, the names of its kernels.
+const NAMES: &str = "names";
 
 /// Whether g++ is there.
 pub(super) fn is_available() -> bool {
@@ -56,11 +59,30 @@ pub(super) fn program(file: &'static str) -> Result<PathBuf> {
         .map_err(Error::Msg)
 }
 
+/// The names of all kernels of `kernels/*.cu`.
+///
+/// # Errors
+/// A file does not compile.
+pub(super) fn kernel_names() -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for (name, (original, _)) in sources()? {
+        let Some(file) = name.strip_suffix(".cu") else {
+            continue;
+        };
+        if original.starts_with("kernels/") {
+            compile(file)?;
+            let names = fs::read_to_string(Path::new(OUTPUT).join(file).join(NAMES))?;
+            all.extend(names.lines().map(String::from));
+        }
+    }
+    Ok(all)
+}
+
 fn compile(file: &str) -> Result<PathBuf> {
     let sources = sources()?;
     let folder = Path::new(OUTPUT).join(file);
     let kernel = format!("{file}.cu");
-    let program = folder.join(stamp(&sources, |name| !name.ends_with(".cu") || name == kernel));
+    let program = folder.join(stamp(&sources, |name| kind(name) != "cu" || name == kernel));
     if program.is_file() {
         return Ok(program);
     }
@@ -73,6 +95,7 @@ fn compile(file: &str) -> Result<PathBuf> {
         &["-x", "c++", "-E", "-I.", "-include", "table.h", &kernel],
     )?;
     fs::write(folder.join("kernels.ii"), translate(&preprocessed))?;
+    fs::write(folder.join(NAMES), names(&preprocessed).join("\n"))?;
     gpp(&folder, &[&CHECKED[..], &["-c", "kernels.ii"]].concat())?;
     let mut objects = parts(&sources)?;
     objects.push("kernels.o".into());
@@ -87,7 +110,7 @@ fn compile(file: &str) -> Result<PathBuf> {
 fn parts(sources: &Sources) -> Result<Vec<String>> {
     static COMPILED: Mutex<()> = Mutex::new(());
     let _guard = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_part = |name: &str| name.ends_with(".cpp") || name.ends_with(".h");
+    let is_part = |name: &str| ["cpp", "h"].contains(&kind(name));
     let folder = Path::new(OUTPUT).join("parts");
     let stamp = folder.join(stamp(sources, is_part));
     if !stamp.is_file() {
@@ -100,7 +123,12 @@ fn parts(sources: &Sources) -> Result<Vec<String>> {
         gpp(&folder, &arguments)?;
         fs::write(&stamp, "")?;
     }
-    let object = |part: &&str| folder.join(format!("{part}.o")).to_string_lossy().into_owned();
+    let object = |part: &&str| {
+        folder
+            .join(format!("{part}.o"))
+            .to_string_lossy()
+            .into_owned()
+    };
     Ok(PARTS.iter().map(object).collect())
 }
 
@@ -125,16 +153,18 @@ fn sources() -> Result<Sources> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            let is_source = [".cu", ".cuh", ".h", ".cpp"]
-                .iter()
-                .any(|end| name.ends_with(end));
-            if is_source {
+            if ["cu", "cuh", "h", "cpp"].contains(&kind(&name)) {
                 let original = format!("{folder}/{name}");
                 sources.insert(name, (original, fs::read_to_string(&path)?));
             }
         }
     }
     Ok(sources)
+}
+
+/// The part of a file's name behind the last dot.
+fn kind(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, kind)| kind)
 }
 
 /// A name that changes with these sources and the flags.

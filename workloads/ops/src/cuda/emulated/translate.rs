@@ -39,6 +39,12 @@ pub(super) fn translate(preprocessed: &str) -> String {
     text + &table
 }
 
+/// The names of the kernels of a file after the preprocessor.
+pub(super) fn names(preprocessed: &str) -> Vec<String> {
+    let kernels = declarations(preprocessed);
+    kernels.iter().map(|kernel| kernel.name.into()).collect()
+}
+
 /// Every `extern "C" __global__ void [__launch_bounds__(…)] name(`.
 fn declarations(text: &str) -> Vec<Declaration<'_>> {
     let mut found = Vec::new();
@@ -149,7 +155,9 @@ mod tests {
     #[test]
     fn shared_memory_of_both_kinds_is_declared() {
         assert_eq!(
-            with_dynamic_shared("{ extern __shared__ __attribute__((aligned(64))) unsigned char a[]; b(); }"),
+            with_dynamic_shared(
+                "{ extern __shared__ __attribute__((aligned(64))) unsigned char a[]; b(); }"
+            ),
             "{ unsigned char* a = reinterpret_cast<unsigned char*>(emulation::dynamic_shared(64)); b(); }"
         );
         assert!(translate("__shared__ float x[3];").starts_with("thread_local float x[3];"));
