@@ -42,6 +42,9 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+    /// A training cannot go on.
+    #[error("training failed: {0}")]
+    Training(String),
     /// A line on standard input is no command.
     #[error(
         "standard input has the line '{0}', expected {{\"command\":\"go\"}} or {{\"command\":\"stop\"}}"

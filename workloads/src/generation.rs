@@ -13,6 +13,7 @@ use crate::family::Metric;
 use crate::job::Job;
 use crate::job::word::Only;
 use crate::outputs;
+use crate::quality::{self, Known};
 use crate::weights::Weights;
 use crate::workload::{Observer, Outcome, Workload, info};
 
@@ -32,6 +33,13 @@ pub const METRICS: [Metric; 2] = [
         meaning: "mean over the batch of ln p of the most likely last token",
     },
 ];
+
+/// Those of models that can be asked for the likelihood of their prompts.
+pub const TEXT_METRICS: [Metric; 6] = {
+    let [a, b] = METRICS;
+    let [c, d, e, f] = quality::SEQUENCE_METRICS;
+    [a, b, c, d, e, f]
+};
 
 /// Token ids, uniform over a vocabulary: a prompt that nobody wrote.
 ///
@@ -88,6 +96,16 @@ pub trait Generator {
     /// The device failed.
     fn last_logits(&self) -> candle_core::Result<Vec<Vec<f32>>>;
 
+    /// ln p of each token of each prompt but the first, given those before it: a pass through the
+    /// same network, after the measured ones. It may overwrite what steps work on, so an iteration
+    /// begins with a prefill after it. `None` where the composition gives no such logits.
+    ///
+    /// # Errors
+    /// The device failed.
+    fn score_prompts(&self) -> candle_core::Result<Option<Vec<Vec<f64>>>> {
+        Ok(None)
+    }
+
     /// More metrics of the outputs of the last iteration, by name.
     ///
     /// # Errors
@@ -106,6 +124,8 @@ pub struct Generation<G> {
     last: Option<Vec<Vec<u32>>>,
     /// Digests of the outputs of all iterations: one, where the engine is deterministic.
     digests: BTreeSet<String>,
+    /// Where the prompts are text: what is known of it.
+    known: Option<Known>,
 }
 
 impl<G: Generator> Generation<G> {
@@ -128,7 +148,14 @@ impl<G: Generator> Generation<G> {
             info,
             last: None,
             digests: BTreeSet::new(),
+            known: None,
         })
+    }
+
+    /// With prompts that are text, of which something is known.
+    #[must_use]
+    pub fn with_known(self, known: Option<Known>) -> Self {
+        Self { known, ..self }
     }
 }
 
@@ -186,6 +213,12 @@ impl<G: Generator> Workload for Generation<G> {
             "last_token_logprob".into(),
             outputs::mean_greedy_logprob(&logits),
         );
+        if let Some(known) = &self.known {
+            quality.extend(known.agreement(tokens));
+            if let Some(logprobs) = self.generator.score_prompts()? {
+                quality.extend(Known::perplexity(&logprobs));
+            }
+        }
         Ok(Outcome {
             digest: outputs::digest(tokens),
             quality,

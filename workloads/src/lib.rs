@@ -18,6 +18,7 @@
 
 pub mod checkpoint;
 pub mod clock;
+pub mod corpus;
 pub mod demo;
 pub mod describe;
 pub mod device;
@@ -34,9 +35,11 @@ pub mod memory;
 pub mod outputs;
 #[cfg(test)]
 mod parity;
+pub mod quality;
 pub mod reading;
 pub mod registry;
 pub mod seeded;
+pub mod training;
 pub mod weights;
 pub mod whisper;
 pub mod worker;

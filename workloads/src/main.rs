@@ -14,15 +14,17 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
 use model::mark::{REQUEST_VARIABLE, RunRequest};
 use workloads::describe::{self, Table};
 use workloads::job::Job;
+use workloads::quality::study;
 use workloads::registry::Registry;
 use workloads::weights::Places;
 use workloads::worker::{self, Marks};
-use workloads::{Error, clock, demo, device};
+use workloads::{Error, clock, demo, device, training};
 
-use args::{Arguments, DemoArguments, ListArguments, Verb};
+use args::{Arguments, DemoArguments, ListArguments, QualityArguments, TrainArguments, Verb};
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         Some(Verb::List(arguments)) => list(&arguments),
         Some(Verb::Demo(arguments)) => demonstrate(&arguments),
         Some(Verb::Kernels(arguments)) => kernels::kernels(&arguments, wanted_device()),
+        Some(Verb::Train(arguments)) => train(&arguments),
+        Some(Verb::Quality(arguments)) => quality(&arguments),
     };
     match result {
         Ok(code) => code,
@@ -122,5 +126,60 @@ fn demonstrate(arguments: &DemoArguments) -> Result<ExitCode> {
     )
     .with_context(|| format!("model '{}' did not run", arguments.model))?;
     println!("{}", serde_json::to_string(&shown)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn train(arguments: &TrainArguments) -> Result<ExitCode> {
+    let course = training::course(&arguments.name)?;
+    let steps = match arguments.steps {
+        Some(steps) => usize::try_from(steps)?,
+        None => course.recipe().steps,
+    };
+    let style = "{bar:30} {pos}/{len} steps, {elapsed} so far, {eta} to go, loss {msg}";
+    let bar = ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(style)?);
+    let trained = training::run(course.as_ref(), steps, arguments.seed, &mut |progress| {
+        bar.set_message(format!("{:.4}", progress.loss));
+        bar.set_position(progress.step as u64);
+    });
+    bar.finish_and_clear();
+    let trained = trained?;
+    let folder = training::export(course.as_ref(), &trained, &arguments.name, &arguments.out)?;
+    println!("{}: {} steps", folder.display(), trained.losses.len());
+    for (metric, value) in &trained.held_out {
+        println!("  {metric} on held-out documents: {value:.4}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn quality(arguments: &QualityArguments) -> Result<ExitCode> {
+    let bar = ProgressBar::new_spinner();
+    let outcomes = study::run(
+        &Places::from_environment(),
+        &study::MODELS,
+        &mut |model, format| {
+            bar.set_message(format!("{model}, {format}"));
+            bar.tick();
+        },
+    );
+    bar.finish_and_clear();
+    let outcomes = outcomes?;
+    if let Some(file) = &arguments.check {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        let recorded = serde_json::from_str(&text)
+            .with_context(|| format!("{} holds no outcomes", file.display()))?;
+        let differences = study::differences(&outcomes, &recorded);
+        if !differences.is_empty() {
+            bail!("{}: {}", file.display(), differences.join("; "));
+        }
+        println!("{}: as recorded", file.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = serde_json::to_string(&outcomes)?;
+    match &arguments.out {
+        Some(file) => std::fs::write(file, format!("{text}\n"))
+            .with_context(|| format!("{} cannot be written", file.display()))?,
+        None => println!("{text}"),
+    }
     Ok(ExitCode::SUCCESS)
 }

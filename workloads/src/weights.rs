@@ -12,6 +12,8 @@ use crate::Error;
 use crate::checkpoint::{self, Folder, Spelling};
 use crate::job::Job;
 use crate::job::word::{Origin, Quantisation, Word};
+use crate::quality::{TEXT_VARIABLE, Texts};
+use crate::training;
 
 /// Environment variable that names the user's folder of weights.
 pub const FILE_VARIABLE: &str = "JOULEBENCH_WEIGHTS";
@@ -30,6 +32,8 @@ pub struct Places {
     /// Folder of the project's own; `None`: `artifacts/models` of the repository around the
     /// working directory or, failing that, around this program.
     pub models: Option<PathBuf>,
+    /// The user's text, which models with the user's weights read and are judged on.
+    pub text: Option<PathBuf>,
 }
 
 impl Places {
@@ -43,6 +47,7 @@ impl Places {
         Self {
             file: path(FILE_VARIABLE),
             models: path(MODELS_VARIABLE),
+            text: path(TEXT_VARIABLE),
         }
     }
 }
@@ -52,6 +57,8 @@ impl Places {
 pub struct Weights {
     source: Source,
     id: String,
+    /// The user's text.
+    text: Option<PathBuf>,
 }
 
 /// Where tensors come from.
@@ -74,7 +81,10 @@ impl Weights {
             Origin::Seeded => Ok(Self::seeded(job.weights_seed)),
             Origin::Tiny => Self::tiny(&job.model, places.models.as_deref()),
             Origin::File => match &places.file {
-                Some(path) => Self::file(path, job.quantisation),
+                Some(path) => Ok(Self {
+                    text: places.text.clone(),
+                    ..Self::file(path, job.quantisation)?
+                }),
                 None => Err(Error::Request(format!(
                     "axis 'weights' has the value 'file', but {FILE_VARIABLE} is not set; set it \
                      to the folder with config.json and safetensors, or to the GGUF file"
@@ -88,24 +98,28 @@ impl Weights {
         Self {
             source: Source::Seeded(seed),
             id: format!("seed:{seed}"),
+            text: None,
         }
     }
 
     fn tiny(model: &str, models: Option<&Path>) -> Result<Self, Error> {
         let folder = models.map_or_else(own_models, Path::to_owned);
-        let file = folder.join(format!("{model}.safetensors"));
-        if !file.is_file() {
+        let path = folder.join(model);
+        if !path.is_dir() {
             return Err(Error::file(
-                &file,
+                &path,
                 format!(
                     "is missing: this project has no trained weights of '{model}' there; run in \
-                     the repository, set {MODELS_VARIABLE}, or train it with `joulebench train`"
+                     the repository, set {MODELS_VARIABLE}, or train it with `joulebench train \
+                     {model}`"
                 ),
             ));
         }
+        let folder = Folder::new(&path);
         Ok(Self {
-            id: hash::of_files(std::slice::from_ref(&file))?,
-            source: Source::Tiny(Folder::new(&file)),
+            id: hash::of_files(&folder.files()?)?,
+            source: Source::Tiny(folder),
+            text: None,
         })
     }
 
@@ -136,12 +150,14 @@ impl Weights {
             return Ok(Self {
                 id: hash::of_files(&[path.to_owned()])?,
                 source: Source::Gguf(path.to_owned()),
+                text: None,
             });
         }
         let folder = Folder::new(path);
         Ok(Self {
             id: hash::of_files(&folder.files()?)?,
             source: Source::File(folder),
+            text: None,
         })
     }
 
@@ -167,11 +183,32 @@ impl Weights {
         }
     }
 
-    /// The user's folder, where they come from one: it has `config.json` and may have a tokenizer.
+    /// The folder that they come from, the user's or this project's: it has `config.json` and may
+    /// have a tokenizer.
     pub const fn folder(&self) -> Option<&Folder> {
         match &self.source {
-            Source::File(folder) => Some(folder),
+            Source::Tiny(folder) | Source::File(folder) => Some(folder),
             _ => None,
+        }
+    }
+
+    /// Text with known answers that belongs to these weights: the held-out documents of the
+    /// project's own models, or the user's file; `None` where inputs are random.
+    ///
+    /// # Errors
+    /// The text cannot be read, or the folder has no tokenizer.
+    pub fn texts(&self) -> Result<Option<Texts>, Error> {
+        match (&self.source, &self.text) {
+            (Source::Tiny(folder), _) => Texts::generated(&training::held_out(), folder).map(Some),
+            (Source::File(folder), Some(file)) => Texts::file(file, folder).map(Some),
+            (Source::Gguf(path), Some(_)) => Err(Error::file(
+                path,
+                format!(
+                    "has no tokenizer.json beside it that {TEXT_VARIABLE} could be read with; \
+                     unset the variable, or name a folder with safetensors"
+                ),
+            )),
+            _ => Ok(None),
         }
     }
 

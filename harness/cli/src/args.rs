@@ -6,6 +6,7 @@ pub(crate) mod emulate;
 pub(crate) mod measure;
 pub(crate) mod overhead;
 pub(crate) mod study;
+pub(crate) mod train;
 pub(crate) mod watch;
 pub(crate) mod workloads;
 
@@ -24,6 +25,7 @@ use emulate::EmulateArguments;
 use measure::MeasureArguments;
 use overhead::OverheadArguments;
 use study::StudyArguments;
+use train::TrainArguments;
 use watch::WatchArguments;
 use workloads::WorkloadsArguments;
 
@@ -68,6 +70,7 @@ pub(crate) enum Verb {
     Reproduce(ReproduceArguments),
     /// Prove the statistics on simulated experiments
     Study(StudyArguments),
+    Train(TrainArguments),
     /// Measure the instrument itself: processor time, punctuality, slowdown, memory
     Overhead(OverheadArguments),
     /// Run a command on emulated GPUs, and ask for the truth about them

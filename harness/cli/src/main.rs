@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Verb::Dataset(dataset) => verb::dataset::run(&dataset),
         Verb::Reproduce(reproduce) => verb::reproduce::run(&reproduce),
         Verb::Study(study) => verb::study::run(&study),
+        Verb::Train(train) => verb::train::run(&train),
         Verb::Overhead(overhead) => verb::overhead::run(&overhead),
         Verb::Emulate(emulate) => verb::emulate::run(&emulate),
         Verb::Completions(completions) => verb::shell::completions(&completions),

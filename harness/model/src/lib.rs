@@ -13,6 +13,7 @@ pub mod mark;
 pub mod plan;
 pub mod point;
 pub mod provenance;
+pub mod quality;
 pub mod reason;
 pub mod run;
 pub mod sample;

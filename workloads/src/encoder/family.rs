@@ -1,6 +1,8 @@
 //! BERT and `RoBERTa` as families of the worker.
 
 use candle_core::{DType, Device};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng;
 
 use super::config::{self, Config};
 use super::encode::{Fast, Reference};
@@ -15,8 +17,10 @@ use crate::fused::Fused;
 use crate::job::Job;
 use crate::job::precision::Precision;
 use crate::job::task::Kind;
+use crate::job::task::Sequences;
 use crate::job::word::{Attention, Graph, Head, Implementation, Origin, Word};
-use crate::reading::{self, Reading};
+use crate::quality as judged;
+use crate::reading::{self, Reader, Reading};
 use crate::weights::Weights;
 use crate::workload::Workload;
 
@@ -46,10 +50,11 @@ const TAKES_TINY: Takes = Takes {
     ..TAKES
 };
 
-const METRICS: [Metric; 5] = {
+const METRICS: [Metric; 10] = {
     let [always] = reading::METRICS;
     let [a, b, c, d] = quality::METRICS;
-    [always, a, b, c, d]
+    let [e, f, g, h, i] = judged::CHOICE_METRICS;
+    [always, a, b, c, d, e, f, g, h, i]
 };
 
 impl Family for Encoder {
@@ -160,9 +165,7 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
         }
     };
     let (head, dtype) = (job.variant.head, job.precision.dtype());
-    let sequences = job.sequences()?;
-    let lengths = [sequences.batch, sequences.tokens];
-    let inputs = Inputs::seeded(&config, head, job.input_seed, lengths)?;
+    let (inputs, expected) = inputs(job, &config, weights, device)?;
     let spelling = config.family.spelling();
     let tensors = weights.tensors(&config.tensors(head), spelling, dtype, device)?;
     let tensors = Tensors::load(&config, head, &tensors)?;
@@ -170,20 +173,65 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
         Implementation::Fast => {
             let fused = Fused::of(job);
             let network = Network::new(&config, tensors, fused)?;
-            let reader = Fast::new(network, fused.graph, head, inputs, Expected::Unknown)?;
+            let reader = Fast::new(network, fused.graph, head, inputs, expected)?;
             Box::new(Reading::new(reader, weights)?)
         }
         Implementation::Reference => {
-            let reader = Reference::new(&config, &tensors, head, inputs, Expected::Unknown)?;
+            let reader = Reference::new(&config, &tensors, head, inputs, expected)?;
             Box::new(Reading::new(reader, weights)?)
         }
     })
 }
 
+/// What the job reads: text where the weights have some, and otherwise random words.
+fn inputs(
+    job: &Job,
+    config: &Config,
+    weights: &Weights,
+    device: &Device,
+) -> Result<(Inputs, Expected), Error> {
+    let head = job.variant.head;
+    let Sequences { batch, tokens } = job.sequences()?;
+    let Some(texts) = weights.texts()? else {
+        let inputs = Inputs::seeded(config, head, job.input_seed, [batch, tokens])?;
+        return Ok((inputs, Expected::Unknown));
+    };
+    let texts = texts.documents(batch, tokens.saturating_sub(2), job.input_seed)?;
+    let ids: Vec<&[u32]> = texts.iter().map(|text| text.tokens.as_slice()).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(job.input_seed);
+    let inputs = Inputs::texts(config, head, &ids, tokens, &mut rng)?;
+    let reference = match weights.origin() {
+        Origin::Tiny => Some(reference(config, head, weights, &inputs, device)?),
+        Origin::Seeded | Origin::File => None,
+    };
+    let expected = Expected::Known {
+        // Where one is not known, a share of the batch would be of another batch.
+        classes: texts.iter().map(|text| text.class).collect(),
+        reference,
+    };
+    Ok((inputs, expected))
+}
+
+/// What f32 weights choose of the same text.
+fn reference(
+    config: &Config,
+    head: Head,
+    weights: &Weights,
+    inputs: &Inputs,
+    device: &Device,
+) -> Result<Vec<u32>, Error> {
+    let spelling = config.family.spelling();
+    let tensors = weights.tensors(&config.tensors(head), spelling, DType::F32, device)?;
+    let tensors = Tensors::load(config, head, &tensors)?;
+    let mut reader = Reference::new(config, &tensors, head, inputs.clone(), Expected::Unknown)?;
+    reader.infer()?;
+    Ok(reader.scores()?.choices)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::task::{Sequences, Task};
+    use crate::job::task::Task;
     use crate::registry::Registry;
     use crate::weights::Places;
     use crate::workload::{Outcome, Unobserved};

@@ -112,6 +112,43 @@ impl Inputs {
         })
     }
 
+    /// Texts between the tokens that begin and end a sequence, with padding behind the shorter
+    /// ones; for [`Head::MaskedLm`] 15 % of the words of each, and at least one, are hidden.
+    ///
+    /// # Errors
+    /// A text is empty or does not fit `length`, or there is none.
+    pub fn texts(
+        config: &Config,
+        head: Head,
+        texts: &[&[u32]],
+        length: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Self, Error> {
+        let special = config.special;
+        let mut tokens = Vec::with_capacity(texts.len() * length);
+        let mut lengths = Vec::with_capacity(texts.len());
+        for text in texts {
+            let known = text.len() + 2;
+            if text.is_empty() || known > length {
+                return Err(Error::Request(format!(
+                    "a text has {} tokens, expected 1 to {}",
+                    text.len(),
+                    length.saturating_sub(2)
+                )));
+            }
+            tokens.push(special.first);
+            tokens.extend_from_slice(text);
+            tokens.push(special.last);
+            tokens.extend(std::iter::repeat_n(special.pad, length - known));
+            lengths.push(u32::try_from(known).map_err(too_long)?);
+        }
+        let inputs = Self::new(texts.len(), tokens)?.with_lengths(lengths);
+        Ok(match head {
+            Head::Classification => inputs,
+            Head::MaskedLm => inputs.hide(special.mask, rng),
+        })
+    }
+
     /// Words that are hidden in a sequence of `length` tokens for [`Head::MaskedLm`].
     pub fn hidden(length: usize) -> usize {
         (length.saturating_sub(2) * ONE_HIDDEN_OF.0 / ONE_HIDDEN_OF.1).max(1)
@@ -119,9 +156,9 @@ impl Inputs {
 
     /// Hides some words of each sequence, neither its first nor its last token.
     fn hide(mut self, mask: u32, rng: &mut ChaCha8Rng) -> Self {
-        let words = self.length - 2;
-        let hidden = Self::hidden(self.length);
         for sequence in 0..self.batch {
+            let known = self.lengths[sequence] as usize;
+            let (words, hidden) = (known - 2, Self::hidden(known));
             let mut places: Vec<usize> = (1..=words).collect();
             // The first steps of Fisher and Yates' shuffle.
             for step in 0..hidden {

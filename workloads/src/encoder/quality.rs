@@ -6,6 +6,7 @@ use super::inputs::Inputs;
 use crate::Error;
 use crate::family::Metric;
 use crate::job::word::Head;
+use crate::quality::{choices, logprob_of};
 use crate::reading::Scores;
 
 /// What is known of the right answers.
@@ -14,11 +15,16 @@ pub enum Expected {
     /// Nothing: random text has no class.
     #[default]
     Unknown,
-    /// The class of each sequence.
-    Classes(Vec<u32>),
+    /// The text is real.
+    Known {
+        /// The class of each sequence, where they have one.
+        classes: Option<Vec<u32>>,
+        /// What f32 weights choose of the same text, where that was computed.
+        reference: Option<Vec<u32>>,
+    },
 }
 
-/// Metrics of encoders beside those of every reader.
+/// Metrics of encoders beside those of every reader and of choices.
 pub const METRICS: [Metric; 4] = [
     Metric {
         name: "mean_choice_logprob",
@@ -48,6 +54,10 @@ pub fn metrics(
     inputs: &Inputs,
     expected: &Expected,
 ) -> Result<BTreeMap<String, f64>, Error> {
+    let (classes, reference) = match expected {
+        Expected::Unknown => (None, None),
+        Expected::Known { classes, reference } => (classes.as_deref(), reference.as_deref()),
+    };
     let mut metrics = BTreeMap::new();
     let mut put = |name: &str, value: f64| {
         metrics.insert(name.to_owned(), value);
@@ -58,7 +68,7 @@ pub fn metrics(
                 "mean_choice_logprob",
                 mean_logprob(&scores.logits, &scores.choices),
             );
-            if let Expected::Classes(classes) = expected {
+            if let Some(classes) = classes {
                 if classes.len() != inputs.batch() {
                     return Err(Error::Request(format!(
                         "classes of {} sequences are known, the batch has {}",
@@ -68,6 +78,7 @@ pub fn metrics(
                 }
                 put("label_accuracy", agreement(&scores.choices, classes));
             }
+            metrics.extend(choices(&scores.choices, classes, reference));
         }
         Head::MaskedLm => {
             let hidden: Vec<u32> = inputs.guesses().iter().map(|guess| guess.token).collect();
@@ -76,6 +87,7 @@ pub fn metrics(
                 "masked_pseudo_perplexity",
                 (-mean_logprob(&scores.logits, &hidden)).exp(),
             );
+            metrics.extend(choices(&scores.choices, Some(&hidden), reference));
         }
     }
     Ok(metrics)
@@ -91,15 +103,7 @@ fn agreement(found: &[u32], expected: &[u32]) -> f64 {
 /// Mean over the rows of ln p of one of their elements.
 #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^53")]
 fn mean_logprob(logits: &[Vec<f32>], of: &[u32]) -> f64 {
-    let row = |(row, element): (&Vec<f32>, &u32)| {
-        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = row
-            .iter()
-            .map(|value| f64::from(value - largest).exp())
-            .sum();
-        let value = row.get(*element as usize).copied().unwrap_or(f32::NAN);
-        f64::from(value - largest) - sum.ln()
-    };
+    let row = |(row, element): (&Vec<f32>, &u32)| logprob_of(row, *element);
     logits.iter().zip(of).map(row).sum::<f64>() / logits.len().max(1) as f64
 }
 
@@ -130,10 +134,16 @@ mod tests {
             f64::midpoint(0.5f64.ln(), 0.75f64.ln()),
         );
         assert!(!unknown.contains_key("label_accuracy"));
-        let known = Expected::Classes(vec![0, 0]);
+        let classes = |classes| Expected::Known {
+            classes: Some(classes),
+            reference: Some(vec![0, 0]),
+        };
+        let known = classes(vec![0, 0]);
         let known = metrics(class, &scores(), &inputs, &known).expect("fits");
         close(known["label_accuracy"], 0.5);
-        let other = Expected::Classes(vec![0]);
+        close(known["reference_agreement"], 0.5);
+        close(known["right_only_reference"], 1.0);
+        let other = classes(vec![0]);
         let message = metrics(class, &scores(), &inputs, &other)
             .expect_err("one class for two sequences")
             .to_string();

@@ -1,6 +1,6 @@
 //! GPT-2 and `StarCoder` as families of the worker.
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 use super::config::{self, Config};
 use super::generate::{Fast, Pick, Reference};
@@ -10,12 +10,13 @@ use super::weights::Weights as Tensors;
 use crate::Error;
 use crate::family::{Family, MemoryNeed, Summary, Takes};
 use crate::fused::Fused;
-use crate::generation::{self, Generation};
+use crate::generation::{self, Generation, Generator};
 use crate::job::Job;
 use crate::job::precision::Precision;
-use crate::job::task::Kind;
+use crate::job::task::{Extent, Kind};
 use crate::job::word::{Attention, Graph, Implementation, Origin, Sampling, Word};
 use crate::llama::generate::seeded_prompt;
+use crate::quality::Known;
 use crate::weights::Weights;
 use crate::workload::Workload;
 
@@ -94,7 +95,7 @@ fn summary(model: &str) -> Summary {
         } else {
             TAKES
         },
-        quality: &generation::METRICS,
+        quality: &generation::TEXT_METRICS,
     }
 }
 
@@ -168,7 +169,20 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
     let tensors = weights.tensors(&config.tensors(), Config::SPELLING, dtype, device)?;
     let tensors = Tensors::load(&config, &tensors)?;
     let extent = job.extent()?;
-    let prompt = seeded_prompt(job.input_seed, config.vocab_size, extent);
+    let (prompt, known) = match weights.texts()? {
+        None => (
+            seeded_prompt(job.input_seed, config.vocab_size, extent),
+            None,
+        ),
+        Some(texts) => {
+            let prompt = texts.windows([extent.batch, extent.prompt_tokens], job.input_seed)?;
+            let reference = match weights.origin() {
+                Origin::Tiny => Some(reference(&config, weights, extent, &prompt, device)?),
+                Origin::Seeded | Origin::File => None,
+            };
+            (prompt, Some(Known { reference }))
+        }
+    };
     Ok(match job.variant.implementation {
         Implementation::Fast => {
             let fused = Fused::of(job);
@@ -178,19 +192,35 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
                 Sampling::Seeded => Pick::seeded(job.input_seed),
             };
             let generator = Fast::new(network, pick, fused.graph, extent, prompt)?;
-            Box::new(Generation::new(generator, job, weights)?)
+            Box::new(Generation::new(generator, job, weights)?.with_known(known))
         }
         Implementation::Reference => {
             let generator = Reference::new(&config, tensors, extent, prompt)?;
-            Box::new(Generation::new(generator, job, weights)?)
+            Box::new(Generation::new(generator, job, weights)?.with_known(known))
         }
     })
+}
+
+/// What f32 weights make of the same prompts.
+fn reference(
+    config: &Config,
+    weights: &Weights,
+    extent: Extent,
+    prompt: &[u32],
+    device: &Device,
+) -> Result<Vec<Vec<u32>>, Error> {
+    let tensors = weights.tensors(&config.tensors(), Config::SPELLING, DType::F32, device)?;
+    let tensors = Tensors::load(config, &tensors)?;
+    let mut generator = Reference::new(config, tensors, extent, prompt.to_vec())?;
+    generator.prefill()?;
+    generator.decode()?;
+    Ok(generator.tokens()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::task::{Extent, Task};
+    use crate::job::task::Task;
     use crate::registry::Registry;
     use crate::weights::Places;
     use crate::workload::Unobserved;
@@ -257,7 +287,7 @@ mod tests {
         let fixture = crate::parity::Fixture::open("gpt2");
         let places = Places {
             file: Some(fixture.path().to_owned()),
-            models: None,
+            ..Places::default()
         };
         let mut of_file = job("gpt2-tiny");
         of_file.origin = Origin::File;

@@ -163,6 +163,7 @@ mod tests {
         let places = Places {
             file: Some(fixture.path().to_owned()),
             models: None,
+            ..Places::default()
         };
         let mut job = job(1);
         job.origin = Origin::File;

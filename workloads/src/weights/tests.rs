@@ -24,6 +24,7 @@ fn at(path: &Path) -> Places {
     Places {
         file: Some(path.to_owned()),
         models: Some(path.to_owned()),
+        ..Places::default()
     }
 }
 
@@ -54,7 +55,9 @@ fn files_are_known_by_their_hash() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path();
     fs::write(path.join("model.safetensors"), "abc").expect("writes");
-    fs::write(path.join("llama-tiny.safetensors"), "abc").expect("writes");
+    let trained = path.join("llama-tiny");
+    fs::create_dir(&trained).expect("makes a folder");
+    fs::write(trained.join("model.safetensors"), "abc").expect("writes");
     fs::write(path.join("m.gguf"), "abc").expect("writes");
     // FIPS 180-4, the example of one block.
     let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -91,7 +94,7 @@ fn what_cannot_be_used_is_named_with_what_to_do() {
     );
     let untrained = refusal(Origin::Tiny, Quantisation::Dense, &at(empty));
     assert!(
-        untrained.contains("llama-tiny.safetensors: is missing: this project has no trained"),
+        untrained.contains("llama-tiny: is missing: this project has no trained"),
         "{untrained}"
     );
     for name in ["a.bin", "a.pt", "a.pth", "a.ckpt", "a.PKL"] {

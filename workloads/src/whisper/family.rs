@@ -201,6 +201,7 @@ mod tests {
         let places = Places {
             file: Some(fixture.path().to_owned()),
             models: None,
+            ..Places::default()
         };
         let mut of_file = job("whisper-micro");
         of_file.origin = Origin::File;

@@ -16,6 +16,7 @@ use crate::gpt::config::Config;
 use crate::gpt::network::{Network, Pass};
 use crate::gpt::scratch::{Cache, Scratch};
 use crate::job::task::Extent;
+use crate::quality::logprob_of;
 
 /// The fast generator.
 pub struct Fast {
@@ -199,6 +200,33 @@ impl Generator for Fast {
         let first = self.extent.prompt_tokens;
         let made = self.state.sequences.narrow(1, first, self.picked)?;
         made.to_vec2()
+    }
+
+    /// The prompt goes through the steps of the decode phase, token by token.
+    fn score_prompts(&self) -> Result<Option<Vec<Vec<f64>>>> {
+        let Extent {
+            batch,
+            prompt_tokens,
+            ..
+        } = self.extent;
+        let prompt: Vec<Vec<u32>> = self.prompt.to_vec2()?;
+        let scratch = Scratch::new(
+            self.state.network.config(),
+            [batch, 1, self.extent.positions()],
+            self.state.network.dtype(),
+            self.device(),
+        )?;
+        let mut logprobs = vec![Vec::with_capacity(prompt_tokens - 1); batch];
+        for place in 0..prompt_tokens - 1 {
+            let column = self.prompt.narrow(1, place, 1)?.contiguous()?;
+            let pass = Pass::Decode(Start::At(place));
+            self.state.network.forward(&column, pass, &self.state.cache, &scratch)?;
+            let logits = scratch.logits.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+            for ((row, known), tokens) in logits.iter().zip(&mut logprobs).zip(&prompt) {
+                known.push(logprob_of(row, tokens[place + 1]));
+            }
+        }
+        Ok(Some(logprobs))
     }
 
     fn last_logits(&self) -> Result<Vec<Vec<f32>>> {

@@ -8,6 +8,7 @@ use crate::gpt::plain::{Plain, PlainCache};
 use crate::gpt::stock::Stock;
 use crate::gpt::weights::Weights;
 use crate::job::task::Extent;
+use crate::quality::logprobs;
 
 /// The reference generator.
 pub struct Reference {
@@ -141,6 +142,22 @@ impl Generator for Reference {
 
     fn tokens(&self) -> Result<Vec<Vec<u32>>> {
         Tensor::stack(&self.picked, 1)?.to_vec2()
+    }
+
+    /// The stock model gives the logits of the last token only.
+    fn score_prompts(&self) -> Result<Option<Vec<Vec<f64>>>> {
+        let Composition::Plain { network, .. } = &self.composition else {
+            return Ok(None);
+        };
+        let logits = network.logits(&self.prompt)?.to_dtype(DType::F32)?;
+        let logits: Vec<Vec<Vec<f32>>> = logits.to_vec3()?;
+        let prompt: Vec<Vec<u32>> = self.prompt.to_vec2()?;
+        let scored = logits.iter().zip(&prompt);
+        Ok(Some(
+            scored
+                .map(|(rows, tokens)| logprobs(rows, tokens))
+                .collect(),
+        ))
     }
 
     fn last_logits(&self) -> Result<Vec<Vec<f32>>> {

@@ -67,7 +67,7 @@ fn a_job_is_counted_at_its_own_point() {
 fn weights_come_from_the_users_folder_where_there_is_one_and_nothing_else_is_said() {
     let places = Places {
         file: Some("/models/x".into()),
-        models: None,
+        ..Places::default()
     };
     let origin = |point: &Point| {
         Job::from_point(point, &Registry::own(), &places)
