@@ -33,7 +33,14 @@ fn extents(model: &str) -> &'static [(Axis, u64)] {
 }
 
 fn is_small(model: &str) -> bool {
-    ["gpt2-tiny", "starcoder-tiny", "bert-tiny", "roberta-tiny"].contains(&model)
+    [
+        "gpt2-tiny",
+        "starcoder-tiny",
+        "bert-tiny",
+        "roberta-tiny",
+        "whisper-micro",
+    ]
+    .contains(&model)
 }
 
 fn text(word: &str) -> AxisValue {
