@@ -26,6 +26,7 @@ pub mod figure;
 pub mod floor;
 pub mod imported;
 pub mod number;
+pub mod quality;
 pub mod quantity;
 pub mod read;
 pub mod report;

@@ -149,6 +149,7 @@ fn marks(point: &Point, load: Load) -> Vec<ReceivedMark> {
         engine: "candle 0".into(),
         device: "cuda:0".into(),
         weights: "seeded".into(),
+        weights_id: None,
         output_phase: "decode".into(),
         unit: "token".into(),
     };

@@ -158,6 +158,7 @@ fn written_by(name: &str) -> &'static str {
     match name.split('/').next() {
         Some("figures") => "joulebench figures",
         Some("study") => "joulebench study",
+        Some("quality") => "joulebench reproduce",
         Some("claims.json") => "joulebench claims",
         _ => "joulebench analyze",
     }

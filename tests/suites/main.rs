@@ -22,3 +22,4 @@ mod reproduce;
 mod run;
 mod shell;
 mod workers;
+mod workloads;

@@ -3,8 +3,9 @@
 use tests::program::{Outcome, joulebench};
 use tests::tree;
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 13] = [
     "doctor",
+    "workloads",
     "plan",
     "run",
     "status",

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use workloads::llama::generate::Extent;
-
-/// Environment variable that names a Hugging Face folder to take weights from.
-pub(crate) const WEIGHTS_VARIABLE: &str = "JOULEBENCH_WEIGHTS";
+use model::axis::{Axis, AxisValue, Domain};
+use model::point::Point;
 
 const AFTER_HELP: &str = "\
 Without a command the program speaks the worker protocol: it reads what to do from JOULEBENCH_RUN, \
@@ -17,11 +15,18 @@ docs/worker-protocol.md has every line.
 Environment:
   JOULEBENCH_RUN      the run request, as JSON (set by the harness)
   JOULEBENCH_DEVICE   cpu or cuda; otherwise the GPU where there is one, and else the CPU
-  JOULEBENCH_WEIGHTS  folder with config.json and safetensors; otherwise weights are seeded
+  JOULEBENCH_WEIGHTS  folder with config.json and safetensors, or a GGUF file: weights `file`
+  JOULEBENCH_MODELS   folder of the weights `tiny`; otherwise artifacts/models of the repository
+  JOULEBENCH_TEXT     text that models with weights `file` read and are judged on, a document a line
 
 Examples:
+  joulebench-worker list
+  joulebench-worker list llama-7b --batch 8 --prompt-tokens 2048 --json
   joulebench-worker demo --model llama-tiny --prompt-tokens 16 --decode-tokens 8
-  joulebench-worker describe --model llama-7b --batch 8 --prompt-tokens 2048 --json";
+  joulebench-worker kernels check --filter rms_norm";
+
+const POINT_HELP: &str = "\
+Axes are those of a plan, docs/plans.md; `joulebench-worker list MODEL` shows which a model takes.";
 
 /// Runs a model for joulebench and marks what it does.
 #[derive(Debug, Parser)]
@@ -35,24 +40,74 @@ pub(crate) struct Arguments {
 /// What to do by hand.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Print shape, parameters, arithmetic and memory traffic of a model, without running it.
-    Describe(DescribeArguments),
-    /// Run a model once by hand and print its tokens and times as JSON.
+    /// List models with variants, parameters, memory, arithmetic and quality metrics, without
+    /// running them.
+    List(ListArguments),
+    /// Run a model once by hand and print its outputs and times as JSON.
     Demo(DemoArguments),
+    /// Check the fused operations against plain ones, or time them against the hardware.
+    Kernels(KernelsArguments),
+    /// Train one of the project's own tiny models on generated text, in minutes on two cores.
+    Train(TrainArguments),
+    /// Run the project's own tiny models on this processor in every number format, on documents
+    /// that they never saw, and write what came out for each of them.
+    Quality(QualityArguments),
 }
 
-/// Arguments of `describe`.
+/// Arguments of `kernels`.
 #[derive(Debug, Args)]
-pub(crate) struct DescribeArguments {
-    /// Model: llama-tiny or llama-7b.
-    #[arg(long, default_value = "llama-tiny")]
-    pub(crate) model: String,
-    /// Number format: f32, f16 or bf16.
-    #[arg(long, default_value = "bf16")]
-    pub(crate) precision: String,
-    /// Sequences and lengths.
+pub(crate) struct KernelsArguments {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub(crate) verb: KernelsVerb,
+}
+
+/// What to do with the operations.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KernelsVerb {
+    /// Compare each with its plain version in f32 on the CPU; fails where one is too far off.
+    Check(SelectionArguments),
+    /// Time each, beside the least time that an H200 allows.
+    Bench(SelectionArguments),
+}
+
+impl KernelsVerb {
+    /// Which operations, where, and how to print them.
+    pub(crate) const fn selection(&self) -> &SelectionArguments {
+        match self {
+            Self::Check(selection) | Self::Bench(selection) => selection,
+        }
+    }
+}
+
+/// Which operations.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArguments {
+    /// Only operations with this in their name, which is: operation, format, shape.
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "TEXT"
+    )]
+    pub(crate) filter: String,
+    /// Device: cpu or cuda.
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// Print a JSON object for each.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+#[command(after_help = POINT_HELP)]
+pub(crate) struct ListArguments {
+    /// One model; otherwise all. Values that a model of the whole list does not take are left out.
+    pub(crate) model: Option<String>,
+    /// At which point.
     #[command(flatten)]
-    pub(crate) extent: ExtentArguments,
+    pub(crate) point: PointArguments,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -60,18 +115,17 @@ pub(crate) struct DescribeArguments {
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_HELP)]
 pub(crate) struct DemoArguments {
-    /// Model: llama-tiny or llama-7b.
+    /// Model, for example llama-tiny.
     #[arg(long, default_value = "llama-tiny")]
     pub(crate) model: String,
-    /// Number format: f32, f16 or bf16 [default: f32 on the CPU, bf16 on a GPU].
-    #[arg(long)]
-    pub(crate) precision: Option<String>,
-    /// Sequences and lengths.
+    /// At which point; precision f32 on the CPU and bf16 on a GPU, and small lengths, where
+    /// nothing is said.
     #[command(flatten)]
-    pub(crate) extent: ExtentArguments,
-    /// Folder with config.json and safetensors; otherwise weights are seeded.
-    #[arg(long, value_name = "DIR")]
+    pub(crate) point: PointArguments,
+    /// Folder with config.json and safetensors, or a GGUF file; otherwise that of the environment.
+    #[arg(long, value_name = "PATH")]
     pub(crate) weights: Option<PathBuf>,
     /// Device: cpu or cuda.
     #[arg(long)]
@@ -82,38 +136,143 @@ pub(crate) struct DemoArguments {
     /// Seed of the weights.
     #[arg(long, default_value_t = 1)]
     pub(crate) weights_seed: u64,
-    /// Seed of the prompt.
+    /// Seed of the inputs.
     #[arg(long, default_value_t = 2)]
     pub(crate) input_seed: u64,
 }
 
-/// Sequences and lengths.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct ExtentArguments {
-    /// Sequences processed together.
-    #[arg(long, default_value_t = 1, value_parser = positive)]
-    pub(crate) batch: usize,
-    /// Prompt length of each sequence.
-    #[arg(long, default_value_t = 16, value_parser = positive)]
-    pub(crate) prompt_tokens: usize,
-    /// Decode steps after the prefill.
-    #[arg(long, default_value_t = 8, value_parser = positive)]
-    pub(crate) decode_tokens: usize,
+const TRAIN_HELP: &str = "\
+Models:
+  gpt2-tiny       goes on with a review, character by character
+  bert-tiny       classes reviews and guesses hidden words
+  lstm-sentiment  classes reviews
+
+The text is generated by a grammar from a fixed seed; one review in five is held out and only judges. \
+The same seed gives the same weights on the same kind of processor, and others elsewhere, so the \
+weights in artifacts/models are what tests and measurements use; they are never trained anew there.
+
+The folder OUT/NAME gets config.json, model.safetensors, tokenizer.json (the layout of Hugging Face), \
+training.json (recipe, loss curve, held-out metrics, digests), README.md and SHA256SUMS.
+
+Examples:
+  joulebench train gpt2-tiny
+  joulebench train bert-tiny --steps 20 --out /tmp/models";
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN_HELP)]
+pub(crate) struct TrainArguments {
+    /// Model, for example gpt2-tiny.
+    pub(crate) name: String,
+    /// Folder that the model's folder is written to.
+    #[arg(long, value_name = "DIR", default_value = "artifacts/models")]
+    pub(crate) out: PathBuf,
+    /// Steps of the optimiser; otherwise those of the recipe.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) steps: Option<u32>,
+    /// Seed of the variables and of the order of the documents.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
-impl From<ExtentArguments> for Extent {
-    fn from(arguments: ExtentArguments) -> Self {
-        Self {
-            batch: arguments.batch,
-            prompt_tokens: arguments.prompt_tokens,
-            decode_tokens: arguments.decode_tokens,
-        }
+const QUALITY_HELP: &str = "\
+The outcomes are raw: a list by document. `joulebench reproduce` computes intervals from those in \
+artifacts/quality; docs/quality.md says what the metrics mean. Half a minute on two cores.
+
+Examples:
+  joulebench-worker quality --out artifacts/quality/tiny-cpu.json
+  joulebench-worker quality --check artifacts/quality/tiny-cpu.json";
+
+/// Arguments of `quality`.
+#[derive(Debug, Args)]
+#[command(after_help = QUALITY_HELP)]
+pub(crate) struct QualityArguments {
+    /// File for the outcomes; otherwise standard output.
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub(crate) out: Option<PathBuf>,
+    /// Compare with recorded outcomes: other processors give other bits, but no other results.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) check: Option<PathBuf>,
+}
+
+/// Values of axes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PointArguments {
+    /// Number format: f32, tf32, f16 or bf16.
+    #[arg(long)]
+    pub(crate) precision: Option<String>,
+    /// Block format of the weights: none, or one that the list shows.
+    #[arg(long)]
+    pub(crate) quantisation: Option<String>,
+    /// Sequences processed together.
+    #[arg(long, value_parser = positive)]
+    pub(crate) batch: Option<u64>,
+    /// Prompt length of each sequence.
+    #[arg(long, value_parser = positive)]
+    pub(crate) prompt_tokens: Option<u64>,
+    /// Decode steps after the prompt.
+    #[arg(long, value_parser = positive)]
+    pub(crate) decode_tokens: Option<u64>,
+    /// Another axis, for example attention=naive or phase=decode; may be repeated.
+    #[arg(long = "axis", value_name = "AXIS=WORD", value_parser = axis)]
+    pub(crate) axes: Vec<(Axis, AxisValue)>,
+}
+
+impl PointArguments {
+    /// The values that were given.
+    pub(crate) fn point(&self) -> Point {
+        let text = |axis, word: &Option<String>| word.clone().map(|w| (axis, AxisValue::Text(w)));
+        let count = |axis, count: Option<u64>| count.map(|c| (axis, AxisValue::Integer(c)));
+        [
+            text(Axis::Precision, &self.precision),
+            text(Axis::Quantisation, &self.quantisation),
+            count(Axis::Batch, self.batch),
+            count(Axis::PromptTokens, self.prompt_tokens),
+            count(Axis::DecodeTokens, self.decode_tokens),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.axes.iter().cloned())
+        .collect()
     }
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+fn positive(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("expected a whole number of 1 or more".into()),
         Ok(count) => Ok(count),
+    }
+}
+
+fn axis(text: &str) -> Result<(Axis, AxisValue), String> {
+    let parsed = text
+        .split_once('=')
+        .and_then(|(name, word)| Some((Axis::parse(name)?, word)));
+    match parsed {
+        Some((axis, word)) if matches!(axis.domain(), Domain::Words(_)) => {
+            Ok((axis, AxisValue::Text(word.to_owned())))
+        }
+        _ => Err("expected an axis of words and its value, as attention=naive".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_axis_is_a_name_and_a_word() {
+        let naive = (Axis::Attention, AxisValue::Text("naive".into()));
+        assert_eq!(axis("attention=naive"), Ok(naive));
+        for bad in ["attention", "size=7", "batch=2", "=x"] {
+            assert!(axis(bad).is_err(), "{bad}");
+        }
     }
 }

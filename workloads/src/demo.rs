@@ -1,16 +1,24 @@
 //! One iteration by hand, timed and printed: no harness, no energy.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use candle_core::Device;
+use model::axis::{Axis, AxisValue};
+use model::point::Point;
 use model::units::{Nanos, Seconds};
 use serde::Serialize;
 
 use crate::Error;
+use crate::checkpoint::Folder;
 use crate::clock::Clock;
+use crate::family::Summary;
 use crate::job::Job;
-use crate::llama::work::LlamaWork;
-use crate::workload::{Observer, Unobserved, Workload};
+use crate::job::precision::Precision;
+use crate::job::task::Kind;
+use crate::job::word::{Origin, Word};
+use crate::registry::Registry;
+use crate::weights::Places;
+use crate::workload::{Observer, Unobserved};
 
 /// What one iteration did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -21,16 +29,22 @@ pub struct Demonstration {
     pub device: String,
     /// Where its weights came from.
     pub weights: String,
+    /// What tells these weights from others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_id: Option<String>,
     /// Time to load the weights, in seconds.
     pub load_s: f64,
     /// Time of the first iteration after loading, kernel compilation included, in seconds.
     pub first_iteration_s: f64,
     /// Phases of the last warm iteration.
     pub phases: Vec<PhaseTime>,
-    /// Token ids of each sequence: the one of the prefill, then one for each step.
+    /// Token ids of each sequence: the one of the prefill, then one for each step. Empty for
+    /// models that make none.
     pub tokens: Vec<Vec<u32>>,
-    /// SHA-256 (hex) of the token ids.
+    /// SHA-256 (hex) of the outputs.
     pub digest: String,
+    /// Quality metrics of the outputs.
+    pub quality: BTreeMap<String, f64>,
     /// The tokens as text, where the weights folder has a tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Vec<String>>,
@@ -41,12 +55,38 @@ pub struct Demonstration {
 pub struct PhaseTime {
     /// Name of the phase.
     pub phase: String,
-    /// Tokens read or made.
-    pub tokens: u64,
+    /// Units of work done: tokens or requests.
+    pub work: u64,
     /// Time of the phase, in seconds.
     pub time_s: f64,
-    /// Tokens per second.
-    pub tokens_per_s: f64,
+    /// Work per second.
+    pub work_per_s: f64,
+}
+
+/// The point of a demonstration: small, in a precision that the device multiplies well, but for
+/// what is wanted.
+pub fn point(model: &str, summary: &Summary, device: &Device, wanted: &Point) -> Point {
+    let usual = if device.is_cpu() {
+        Precision::F32
+    } else {
+        Precision::Bf16
+    };
+    let text = |axis, word: &str| (axis, AxisValue::Text(word.to_owned()));
+    let count = |axis, count| (axis, AxisValue::Integer(count));
+    let lengths = match summary.kind {
+        Kind::Generate => vec![count(Axis::PromptTokens, 16), count(Axis::DecodeTokens, 8)],
+        Kind::Read { .. } => vec![count(Axis::PromptTokens, 16)],
+        Kind::Transcribe => vec![count(Axis::DecodeTokens, 8)],
+    };
+    [
+        text(Axis::Model, model),
+        text(Axis::Precision, usual.word()),
+        count(Axis::Batch, 1),
+    ]
+    .into_iter()
+    .chain(lengths)
+    .chain(wanted.iter().map(|(axis, value)| (axis, value.clone())))
+    .collect()
 }
 
 /// Runs `iterations` warm iterations of a job after the warm-up, and shows the last one.
@@ -55,13 +95,14 @@ pub struct PhaseTime {
 /// The model cannot be loaded or run.
 pub fn run(
     job: &Job,
-    folder: Option<&Path>,
+    registry: &Registry,
+    places: &Places,
     device: &Device,
     iterations: u32,
     clock: Clock,
 ) -> Result<Demonstration, Error> {
     let started = clock();
-    let mut work = LlamaWork::load(job, folder, device)?;
+    let mut work = registry.load(job, places, device)?;
     let loaded = clock();
     work.iterate(&mut Unobserved)?;
     let warm = clock();
@@ -77,18 +118,22 @@ pub fn run(
         watch.phases.clear();
         work.iterate(&mut watch)?;
     }
-    let tokens = work.tokens()?;
+    let tokens = work.tokens().unwrap_or_default().to_vec();
+    let outcome = work.outcome()?;
+    let folder = places.file.as_ref().filter(|_| job.origin == Origin::File);
     let info = work.info();
     Ok(Demonstration {
         model: job.model.clone(),
         device: info.device,
         weights: info.weights,
+        weights_id: info.weights_id,
         load_s: seconds(started, loaded),
         first_iteration_s: seconds(loaded, warm),
         phases: watch.phases,
-        digest: work.outcome()?.digest,
+        digest: outcome.digest,
+        quality: outcome.quality,
         text: folder
-            .map(|path| crate::llama::folder::Folder::open(path)?.decode(&tokens))
+            .map(|path| Folder::new(path).decode(&tokens))
             .transpose()?
             .flatten(),
         tokens,
@@ -120,9 +165,9 @@ impl Observer for Stopwatch {
         let time_s = seconds(self.begun, (self.clock)());
         self.phases.push(PhaseTime {
             phase: phase.to_owned(),
-            tokens: work,
+            work,
             time_s,
-            tokens_per_s: work as f64 / time_s,
+            work_per_s: work as f64 / time_s,
         });
         Ok(())
     }
@@ -130,31 +175,24 @@ impl Observer for Stopwatch {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::DType;
-
     use super::*;
     use crate::clock;
-    use crate::llama::generate::Extent;
+    use crate::job::task::{Extent, Task};
 
     #[test]
     fn a_demonstration_shows_both_phases() {
-        let job = Job {
-            model: "llama-tiny".into(),
-            precision: DType::F32,
-            extent: Extent {
-                batch: 1,
-                prompt_tokens: 4,
-                decode_tokens: 3,
-            },
-            weights_seed: 1,
-            input_seed: 2,
-            warmup_s: 0.0,
+        let extent = Extent {
+            batch: 1,
+            prompt_tokens: 4,
+            decode_tokens: 3,
         };
-        let shown = run(&job, None, &Device::Cpu, 1, clock::monotonic).expect("runs");
+        let job = Job::plain("llama-tiny", Precision::F32, Task::Generate(extent));
+        let (registry, places) = (Registry::own(), Places::default());
+        let shown = run(&job, &registry, &places, &Device::Cpu, 1, clock::monotonic).expect("runs");
         let phases: Vec<_> = shown
             .phases
             .iter()
-            .map(|phase| (phase.phase.as_str(), phase.tokens))
+            .map(|phase| (phase.phase.as_str(), phase.work))
             .collect();
         assert_eq!(phases, [("prefill", 4), ("decode", 3)]);
         assert_eq!(shown.tokens[0].len(), 4);

@@ -1,8 +1,10 @@
 //! Where the work is done.
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 
 use crate::Error;
+use crate::job::precision::Precision;
+use crate::job::word::Word;
 
 /// Environment variable that picks the device: `cpu` or `cuda`.
 pub const DEVICE_VARIABLE: &str = "JOULEBENCH_DEVICE";
@@ -41,15 +43,22 @@ pub const fn name(device: &Device) -> &'static str {
 ///
 /// # Errors
 /// The format and what to use instead.
-pub fn check_precision(device: &Device, precision: DType) -> Result<(), Error> {
-    if device.is_cpu() && precision == DType::BF16 {
-        return Err(Error::Request(
-            "axis 'precision' has the value 'bf16', the CPU supports f32 and f16; use one of \
-             these or a CUDA build of the worker"
-                .into(),
-        ));
+pub fn check_precision(device: &Device, precision: Precision) -> Result<(), Error> {
+    let lacks = matches!(precision, Precision::Bf16 | Precision::Tf32);
+    if device.is_cpu() && lacks {
+        return Err(Error::Request(format!(
+            "axis 'precision' has the value '{}', the CPU supports f32 and f16; use one of these \
+             or a CUDA build of the worker",
+            precision.word()
+        )));
     }
     Ok(())
+}
+
+/// Lets candle's own products of single precision use TF32 where the job says so, and not
+/// otherwise; our operations are told for each product.
+pub fn set_math(precision: Precision) {
+    candle_core::cuda::set_gemm_reduced_precision_f32(precision == Precision::Tf32);
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -70,40 +79,8 @@ fn cuda() -> Result<Device, Error> {
         ))
     };
     let device = Device::new_cuda(0).map_err(|error| refused(&error))?;
-    let gpu = device.as_cuda_device().map_err(|error| refused(&error))?;
-    #[allow(
-        unsafe_code,
-        reason = "one stream only, so there is nothing to order across streams"
-    )]
-    // SAFETY: all tensors of this process live on the one stream of `device`.
-    unsafe {
-        gpu.disable_event_tracking();
-    }
-    keep_freed_memory(gpu).map_err(|error| refused(&error))?;
+    ops::runtime::prepare(&device).map_err(|error| refused(&error))?;
     Ok(device)
-}
-
-/// Freed memory stays in the pool of the process: with the default threshold of zero every
-/// synchronisation gives it back to the driver, and the next step pays for it again.
-#[cfg(feature = "cuda")]
-fn keep_freed_memory(
-    gpu: &candle_core::CudaDevice,
-) -> Result<(), candle_core::cuda_backend::cudarc::driver::DriverError> {
-    use candle_core::cuda_backend::cudarc::driver::{result, sys};
-
-    let mut threshold_bytes = u64::MAX;
-    let handle = gpu.cuda_stream().context().cu_device();
-    #[allow(unsafe_code, reason = "the driver's own interface is C")]
-    // SAFETY: the handle is that of a live context, and the attribute takes a pointer to a u64
-    // that it reads before the call returns.
-    unsafe {
-        let pool = result::device::get_default_mem_pool(handle)?;
-        result::mem_pool::set_attribute(
-            pool,
-            sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD,
-            std::ptr::from_mut(&mut threshold_bytes).cast(),
-        )
-    }
 }
 
 #[cfg(test)]
@@ -115,6 +92,23 @@ mod tests {
         assert!(choose(Some("cpu")).expect("the CPU exists").is_cpu());
         let message = choose(Some("tpu")).expect_err("no such device").to_string();
         assert_eq!(message, "JOULEBENCH_DEVICE is 'tpu', expected cpu or cuda");
+    }
+
+    #[test]
+    fn formats_that_the_cpu_lacks_are_refused() {
+        for precision in Precision::ALL {
+            let checked = check_precision(&Device::Cpu, *precision);
+            match precision {
+                Precision::F32 | Precision::F16 => checked.expect("the CPU has it"),
+                Precision::Bf16 | Precision::Tf32 => {
+                    let message = checked.expect_err("the CPU lacks it").to_string();
+                    assert!(
+                        message.contains("the CPU supports f32 and f16"),
+                        "{message}"
+                    );
+                }
+            }
+        }
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -33,6 +33,18 @@ pub enum Error {
         /// Largest standard deviation of a working model.
         high: f64,
     },
+    /// The scores are not those of a working model, for the same reason.
+    #[error(
+        "scores of the first pass are {found}, expected finite values that differ; check weights \
+         and precision"
+    )]
+    Scores {
+        /// What was found.
+        found: String,
+    },
+    /// A training cannot go on.
+    #[error("training failed: {0}")]
+    Training(String),
     /// A line on standard input is no command.
     #[error(
         "standard input has the line '{0}', expected {{\"command\":\"go\"}} or {{\"command\":\"stop\"}}"

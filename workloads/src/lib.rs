@@ -4,8 +4,8 @@
 //! with the work it has done; `docs/worker-protocol.md` is the protocol. Nothing here reads power
 //! or energy, and nothing here knows the harness beyond the words of `model::mark`.
 //!
-//! Start with [`worker::serve`] (the protocol), [`workload::Workload`] (what a model has to offer)
-//! and [`llama`] (the first model).
+//! Start with [`family::Family`] (what a family of models answers), [`registry`] (which there are),
+//! [`job::Job`] (what a request becomes) and [`worker::serve`] (the protocol).
 
 #![cfg_attr(
     test,
@@ -16,14 +16,32 @@
     )
 )]
 
+pub mod checkpoint;
 pub mod clock;
+pub mod corpus;
 pub mod demo;
 pub mod describe;
 pub mod device;
+pub mod encoder;
 pub mod error;
+pub mod family;
+pub mod fused;
+pub mod generation;
+pub mod gpt;
 pub mod job;
 pub mod llama;
+pub mod lstm;
+pub mod memory;
+pub mod outputs;
+#[cfg(test)]
+mod parity;
+pub mod quality;
+pub mod reading;
+pub mod registry;
 pub mod seeded;
+pub mod training;
+pub mod weights;
+pub mod whisper;
 pub mod worker;
 pub mod workload;
 

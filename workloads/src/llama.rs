@@ -1,16 +1,18 @@
-//! `LLaMA` decoder: prefill and greedy decoding with a key-value cache written in place.
+//! `LLaMA` decoder: prefill and decoding with a key-value cache written in place.
 //!
-//! Our own composition of candle's operations rather than candle-transformers': that one casts
-//! attention to f32, which costs more time and, at batch 32 and 2,048 tokens, more memory than a
-//! GPU has.
+//! Our own composition of fused operations. The stock module of candle-transformers stays beside it
+//! as the variant `reference`: it casts attention to f32, copies its cache with each token and
+//! launches some nine hundred kernels for one.
 
-pub mod attention;
 pub mod block;
-pub mod cache;
 pub mod config;
 pub mod cost;
-pub mod folder;
+pub mod family;
 pub mod generate;
+mod gguf;
 mod hugging_face;
 pub mod network;
-pub mod work;
+pub mod positions;
+pub mod quantised;
+pub mod reference;
+pub mod scratch;

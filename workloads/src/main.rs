@@ -7,27 +7,33 @@
 )]
 
 mod args;
+mod kernels;
 
 use std::io::{self, BufReader, IsTerminal};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
 use model::mark::{REQUEST_VARIABLE, RunRequest};
-use workloads::describe::Description;
-use workloads::job::{self, Job};
-use workloads::llama::work::LlamaWork;
+use workloads::describe::{self, Table};
+use workloads::job::Job;
+use workloads::quality::study;
+use workloads::registry::Registry;
+use workloads::weights::Places;
 use workloads::worker::{self, Marks};
-use workloads::{Error, clock, demo, device};
+use workloads::{Error, clock, demo, device, training};
 
-use args::{Arguments, DemoArguments, DescribeArguments, Verb, WEIGHTS_VARIABLE};
+use args::{Arguments, DemoArguments, ListArguments, QualityArguments, TrainArguments, Verb};
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
         None => protocol(),
-        Some(Verb::Describe(arguments)) => describe(&arguments),
+        Some(Verb::List(arguments)) => list(&arguments),
         Some(Verb::Demo(arguments)) => demonstrate(&arguments),
+        Some(Verb::Kernels(arguments)) => kernels::kernels(&arguments, wanted_device()),
+        Some(Verb::Train(arguments)) => train(&arguments),
+        Some(Verb::Quality(arguments)) => quality(&arguments),
     };
     match result {
         Ok(code) => code,
@@ -64,12 +70,12 @@ fn work(request: &str, marks: &mut Marks<io::Stdout>) -> Result<(), Error> {
     let request: RunRequest = serde_json::from_str(request).map_err(|error| {
         Error::Request(format!("{REQUEST_VARIABLE} is no run request: {error}"))
     })?;
-    let job = Job::from_request(&request)?;
+    let (registry, places) = (Registry::own(), Places::from_environment());
+    let job = Job::from_request(&request, &registry, &places)?;
     let device = device::choose(wanted_device().as_deref())?;
-    let folder = std::env::var_os(WEIGHTS_VARIABLE).map(PathBuf::from);
-    let mut workload = LlamaWork::load(&job, folder.as_deref(), &device)?;
+    let mut workload = registry.load(&job, &places, &device)?;
     let commands = worker::listen(BufReader::new(io::stdin()));
-    worker::serve(&mut workload, job.warmup_s, &commands, marks)
+    worker::serve(workload.as_mut(), job.warmup_s, &commands, marks)
 }
 
 fn wanted_device() -> Option<String> {
@@ -78,40 +84,102 @@ fn wanted_device() -> Option<String> {
         .filter(|word| !word.is_empty())
 }
 
-fn describe(arguments: &DescribeArguments) -> Result<ExitCode> {
-    let extent = arguments.extent.into();
-    let description = Description::of(&arguments.model, &arguments.precision, extent)?;
+fn list(arguments: &ListArguments) -> Result<ExitCode> {
+    let catalogue = describe::catalogue(
+        &Registry::own(),
+        &Places::from_environment(),
+        arguments.model.as_deref(),
+        &arguments.point.point(),
+    )?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&description)?);
+        println!("{}", serde_json::to_string_pretty(&catalogue)?);
     } else {
-        print!("{description}");
+        print!("{}", Table(&catalogue));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn demonstrate(arguments: &DemoArguments) -> Result<ExitCode> {
     let device = device::choose(arguments.device.clone().or_else(wanted_device).as_deref())?;
-    let folder = arguments
-        .weights
-        .clone()
-        .or_else(|| std::env::var_os(WEIGHTS_VARIABLE).map(PathBuf::from));
-    let default_precision = if device.is_cpu() { "f32" } else { "bf16" };
+    let registry = Registry::own();
+    let mut places = Places::from_environment();
+    places.file = arguments.weights.clone().or(places.file);
+    let summary = registry.summary(&arguments.model)?;
+    let point = demo::point(
+        &arguments.model,
+        &summary,
+        &device,
+        &arguments.point.point(),
+    );
     let job = Job {
-        model: arguments.model.clone(),
-        precision: job::precision(arguments.precision.as_deref().unwrap_or(default_precision))?,
-        extent: arguments.extent.into(),
         weights_seed: arguments.weights_seed,
         input_seed: arguments.input_seed,
-        warmup_s: 0.0,
+        ..Job::from_point(&point, &registry, &places)?
     };
     let shown = demo::run(
         &job,
-        folder.as_deref(),
+        &registry,
+        &places,
         &device,
         arguments.iterations,
         clock::monotonic,
     )
     .with_context(|| format!("model '{}' did not run", arguments.model))?;
     println!("{}", serde_json::to_string(&shown)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn train(arguments: &TrainArguments) -> Result<ExitCode> {
+    let course = training::course(&arguments.name)?;
+    let steps = match arguments.steps {
+        Some(steps) => usize::try_from(steps)?,
+        None => course.recipe().steps,
+    };
+    let style = "{bar:30} {pos}/{len} steps, {elapsed} so far, {eta} to go, loss {msg}";
+    let bar = ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(style)?);
+    let trained = training::run(course.as_ref(), steps, arguments.seed, &mut |progress| {
+        bar.set_message(format!("{:.4}", progress.loss));
+        bar.set_position(progress.step as u64);
+    });
+    bar.finish_and_clear();
+    let trained = trained?;
+    let folder = training::export(course.as_ref(), &trained, &arguments.name, &arguments.out)?;
+    println!("{}: {} steps", folder.display(), trained.losses.len());
+    for (metric, value) in &trained.held_out {
+        println!("  {metric} on held-out documents: {value:.4}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn quality(arguments: &QualityArguments) -> Result<ExitCode> {
+    let bar = ProgressBar::new_spinner();
+    let outcomes = study::run(
+        &Places::from_environment(),
+        &study::MODELS,
+        &mut |model, format| {
+            bar.set_message(format!("{model}, {format}"));
+            bar.tick();
+        },
+    );
+    bar.finish_and_clear();
+    let outcomes = outcomes?;
+    if let Some(file) = &arguments.check {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        let recorded = serde_json::from_str(&text)
+            .with_context(|| format!("{} holds no outcomes", file.display()))?;
+        let differences = study::differences(&outcomes, &recorded);
+        if !differences.is_empty() {
+            bail!("{}: {}", file.display(), differences.join("; "));
+        }
+        println!("{}: as recorded", file.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = serde_json::to_string(&outcomes)?;
+    match &arguments.out {
+        Some(file) => std::fs::write(file, format!("{text}\n"))
+            .with_context(|| format!("{} cannot be written", file.display()))?,
+        None => println!("{text}"),
+    }
     Ok(ExitCode::SUCCESS)
 }

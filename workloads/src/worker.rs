@@ -189,6 +189,7 @@ mod tests {
                 engine: "none".into(),
                 device: "cpu".into(),
                 weights: "none".into(),
+                weights_id: None,
                 output_phase: "made".into(),
                 unit: "token".into(),
             }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::Device;
 use model::mark::WorkerInfo;
 
-use crate::Error;
+use crate::job::word::Word;
+use crate::weights::Weights;
+use crate::{Error, device, outputs};
 
 /// Something that can be run again and again with the same inputs.
 pub trait Workload {
@@ -26,6 +29,25 @@ pub trait Workload {
     /// # Errors
     /// The outputs cannot be copied from the device.
     fn outcome(&self) -> Result<Outcome, Error>;
+
+    /// Token ids of each sequence of the last iteration; `None` before the first, and for models
+    /// that make none.
+    fn tokens(&self) -> Option<&[Vec<u32>]> {
+        None
+    }
+}
+
+/// What the worker of this project says of itself.
+pub fn info(device: &Device, weights: &Weights, output_phase: &str, unit: &str) -> WorkerInfo {
+    WorkerInfo {
+        name: concat!("joulebench-worker ", env!("CARGO_PKG_VERSION")).into(),
+        engine: "candle 0.11.1".into(),
+        device: device::name(device).into(),
+        weights: weights.origin().word().into(),
+        weights_id: Some(weights.id().to_owned()),
+        output_phase: output_phase.into(),
+        unit: unit.into(),
+    }
 }
 
 /// Watches the phases of an iteration.
@@ -64,4 +86,14 @@ pub struct Outcome {
     pub digest: String,
     /// Quality metrics, by name.
     pub quality: BTreeMap<String, f64>,
+}
+
+impl Outcome {
+    /// Before the first iteration.
+    pub fn nothing() -> Self {
+        Self {
+            digest: outputs::digest(&[]),
+            quality: BTreeMap::new(),
+        }
+    }
 }

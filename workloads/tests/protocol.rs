@@ -167,7 +167,7 @@ fn bad_requests_and_commands_fail_with_one_line() {
         (
             &REQUEST.replace("llama-tiny", "gpt"),
             "",
-            "supports: llama-tiny, llama-7b",
+            "this worker supports: llama-tiny, ",
         ),
         (
             &REQUEST.replace("f32", "bf16"),
@@ -200,7 +200,7 @@ fn a_missing_weights_folder_is_named() {
         .stdin(Stdio::null())
         .output()
         .expect("it starts");
-    assert!(failure(&output).starts_with("/no/such/folder/config.json: cannot be read"));
+    assert!(failure(&output).starts_with("/no/such/folder: does not exist"));
 }
 
 #[test]
@@ -218,14 +218,34 @@ fn without_a_request_it_says_how_it_is_used() {
 }
 
 #[test]
-fn describe_and_demo_print_json() {
-    for arguments in [
-        &["describe", "--model", "llama-7b", "--json"][..],
-        &["demo", "--device", "cpu"][..],
-    ] {
+fn list_and_demo_print_json() {
+    let json = |arguments: &[&str]| -> serde_json::Value {
         let output = own_worker().args(arguments).output().expect("it starts");
-        assert!(output.status.success());
-        let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert!(value["model"].is_string());
-    }
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let listed = json(&["list", "llama-7b", "--batch", "8", "--json"]);
+    assert_eq!(listed["models"][0]["model"], "llama-7b");
+    assert_eq!(listed["models"][0]["at"]["batch"], 8);
+    let shown = json(&["demo", "--device", "cpu", "--axis", "phase=decode"]);
+    assert_eq!(shown["model"], "llama-tiny");
+    assert_eq!(shown["weights_id"], "seed:1");
+    assert_eq!(shown["phases"].as_array().map(Vec::len), Some(1));
+    assert_eq!(shown["phases"][0]["phase"], "decode");
+}
+
+/// A phase alone puts out what it puts out in the whole iteration, and is the only one marked.
+#[test]
+fn a_phase_alone_gives_the_same_tokens() {
+    let digest = |arguments: &[&str]| {
+        let all = [&["demo", "--device", "cpu"], arguments].concat();
+        let output = own_worker().args(all).output().expect("it starts");
+        let shown: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (shown["digest"].clone(), shown["tokens"].clone())
+    };
+    let whole = digest(&[]);
+    assert_eq!(digest(&["--axis", "phase=decode"]), whole);
+    let (_, read) = digest(&["--axis", "phase=prefill"]);
+    assert_eq!(read[0].as_array().map(Vec::len), Some(1));
+    assert_eq!(read[0][0], whole.1[0][0]);
 }

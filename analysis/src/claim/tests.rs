@@ -44,6 +44,7 @@ fn record(point: &Point) -> EstimateRecord {
         boards: 1,
         engine_name: None,
         weights: None,
+        weights_id: None,
         metric: Metric::EnergyPerUnit,
         unit: "J/token".into(),
         value: 3.5,

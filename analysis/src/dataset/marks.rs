@@ -141,6 +141,13 @@ pub(super) fn columns(records: &[Record<'_>]) -> Vec<Filled> {
             .about("where it computed, for example cpu or cuda:0"),
         Filled::texts("worker_weights", worker(|w| &w.weights))
             .about("where the weights came from: seeded, file, tiny or none"),
+        Filled::texts(
+            "worker_weights_id",
+            records
+                .iter()
+                .map(|r| r.worker().and_then(|w| w.weights_id.as_deref())),
+        )
+        .about("seed:N of random weights, or sha256:HASH of their files"),
         Filled::texts("worker_output_phase", worker(|w| &w.output_phase))
             .about("phase whose work is the output of the run"),
         Filled::texts("worker_unit", worker(|w| &w.unit))

@@ -47,7 +47,9 @@ pub use verify::verify;
 /// - 0.2.0: the tables `emulated_runs`, `emulator_residuals` and `tool_readings`.
 /// - 0.3.0: `instrument_pct`, `instrument_scale_pct` and `power_gate` of runs.
 /// - 0.4.0: `role` of runs.
-pub const DATASET_VERSION: &str = "0.4.0";
+/// - 0.5.0: the variants `implementation`, `attention`, `graph`, `sampling` and `head` and the
+///   `weights_id` of runs, the `worker_weights_id` of marks.
+pub const DATASET_VERSION: &str = "0.5.0";
 /// Day of the version, fixed so that building it again gives the same bytes.
 const DATASET_DATE: &str = "2026-11-24";
 /// Where the project lives.

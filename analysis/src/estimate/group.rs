@@ -159,6 +159,7 @@ fn record(
         boards: boards.len(),
         engine_name: words(|row| row.engine_name.as_ref()),
         weights: words(|row| row.weights.as_ref()),
+        weights_id: words(|row| row.weights_id.as_ref()),
         metric,
         unit: metric.unit(output),
         value: bare.value,

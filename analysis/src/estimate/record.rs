@@ -44,6 +44,9 @@ pub struct EstimateRecord {
     pub engine_name: Option<String>,
     /// Where the weights came from.
     pub weights: Option<String>,
+    /// What tells these weights from others; absent where the worker does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_id: Option<String>,
     /// What was estimated.
     pub metric: Metric,
     /// Unit of value and bounds.

@@ -204,6 +204,7 @@ pub(super) mod tests {
             boards: 1,
             engine_name: None,
             weights: None,
+            weights_id: None,
             metric: Metric::EnergyPerUnit,
             unit: "J/token".to_owned(),
             value,

@@ -56,7 +56,14 @@ const fn prefix(axis: Axis) -> &'static str {
         | Axis::Precision
         | Axis::Quantisation
         | Axis::Phase
-        | Axis::Scheduler => "",
+        | Axis::Scheduler
+        | Axis::Implementation
+        | Axis::Attention
+        | Axis::Head => "",
+        // Their words say nothing by themselves, or stand for other axes too.
+        Axis::Graph => "graph-",
+        Axis::Sampling => "sampling-",
+        Axis::Weights => "weights-",
         Axis::Batch => "b",
         Axis::PromptTokens => "p",
         Axis::DecodeTokens => "d",

@@ -177,6 +177,11 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
         "1",
         "where the weights came from, as the worker said"
     ),
+    column!(
+        weights_id as Text,
+        "1",
+        "seed:N of random weights, or sha256:HASH of their files, as the worker said"
+    ),
     axis_column!(Engine, word),
     axis_column!(Model, word),
     axis_column!(Precision, word),
@@ -188,6 +193,11 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
     axis_column!(ResolutionPx, number),
     axis_column!(Steps, number),
     axis_column!(Scheduler, word),
+    axis_column!(Implementation, word),
+    axis_column!(Attention, word),
+    axis_column!(Graph, word),
+    axis_column!(Sampling, word),
+    axis_column!(Head, word),
     axis_column!(SmClockMhz, number),
     axis_column!(PowerCapW, number),
     column!(unit as Text, "1", "unit of the output, singular"),
@@ -411,6 +421,16 @@ mod tests {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    /// An axis without a column would be lost to everybody who reads the tables. Where weights
+    /// came from, the worker says in `weights`, whether or not the plan asked for it.
+    #[test]
+    fn every_axis_has_a_column() {
+        for axis in Axis::ALL {
+            let has_name = |column: &RowColumn| column.name == axis.name();
+            assert!(ROW_COLUMNS.iter().any(has_name), "{axis}");
+        }
     }
 
     #[test]

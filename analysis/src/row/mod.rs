@@ -47,6 +47,8 @@ pub struct Row {
     pub engine_name: Option<String>,
     /// Where the weights came from, as the worker said.
     pub weights: Option<String>,
+    /// What tells these weights from others, as the worker said.
+    pub weights_id: Option<String>,
     /// The axis values.
     pub point: Point,
     /// Unit of the output, singular.
@@ -166,6 +168,7 @@ impl Row {
             driver: None,
             engine_name: None,
             weights: None,
+            weights_id: None,
             point: Point::default(),
             unit: None,
             window_s: None,

@@ -172,8 +172,10 @@ fn columns(many_sweeps: bool, unit: &str) -> Vec<Column> {
             Column::data("sweep")
         },
         Column::words("engine", "Engine"),
+        Column::words("variant", "Variant"),
         Column::data("engine_name"),
         Column::data("weights"),
+        Column::data("weights_id"),
         Column::data("point"),
         Column::number("batch", "Batch"),
         Column::number("prompt_tokens", "Prompt"),
@@ -201,6 +203,17 @@ fn columns(many_sweeps: bool, unit: &str) -> Vec<Column> {
     columns
 }
 
+/// How the work was computed, where the plan says so.
+fn variant(point: &Point) -> Option<String> {
+    let words: Vec<String> = Axis::ALL
+        .into_iter()
+        .filter(|axis| axis.is_variant())
+        .filter_map(|axis| point.get(axis))
+        .map(ToString::to_string)
+        .collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
 fn row(estimates: &Estimates, records: &[&EstimateRecord]) -> Vec<Cell> {
     let first = records[0];
     let point = &first.point;
@@ -216,8 +229,10 @@ fn row(estimates: &Estimates, records: &[&EstimateRecord]) -> Vec<Cell> {
     let mut cells = vec![
         Cell::same(&first.sweep),
         axis(Axis::Engine),
+        Cell::word(variant(point).as_deref()),
         Cell::word(first.engine_name.as_deref()),
         Cell::word(first.weights.as_deref()),
+        Cell::word(first.weights_id.as_deref()),
         Cell::same(point.to_string()),
         axis(Axis::Batch),
         axis(Axis::PromptTokens),

@@ -3,6 +3,7 @@
 mod claims;
 mod energy;
 mod exclusions;
+mod quality;
 mod sensor;
 mod typst;
 mod windows;
@@ -10,6 +11,7 @@ mod windows;
 pub use claims::claims_table;
 pub use energy::energy_table;
 pub use exclusions::exclusions_table;
+pub use quality::quality_table;
 pub use sensor::{sensor_table, timing_table};
 pub use windows::windows_table;
 

@@ -115,6 +115,8 @@ pub enum Method {
     NewcombeIndependent,
     /// Difference of two paired proportions; Newcombe's hybrid score bounds.
     NewcombePaired,
+    /// Ratio of two sums over documents; t interval of the linearised ratio.
+    DocumentRatioT,
     /// Mean of a series; t interval over batch means.
     BatchMeansT,
     /// Mean of a series; t interval with the effective number of values.
@@ -157,6 +159,7 @@ impl Method {
             Self::Wilson => "Wilson score interval",
             Self::NewcombeIndependent => "Newcombe interval, independent proportions",
             Self::NewcombePaired => "Newcombe interval, paired proportions",
+            Self::DocumentRatioT => "ratio of sums over documents, linearised t interval",
             Self::BatchMeansT => "batch means, t interval",
             Self::EffectiveSampleT => "t interval with the effective sample size",
             Self::SteinT => "two-stage mean, t interval with the pilot's scatter",

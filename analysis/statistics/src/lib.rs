@@ -22,6 +22,7 @@ pub mod frechet;
 pub mod gaussian_process;
 pub mod interval;
 pub mod kernel_distance;
+pub mod likelihood;
 pub mod linear;
 pub mod location;
 pub mod moments;

@@ -107,6 +107,29 @@ pub struct PairedOutcomes {
 }
 
 impl PairedOutcomes {
+    /// Counts over the same examples, in the same order.
+    ///
+    /// # Errors
+    /// One list is longer.
+    pub fn of(first: &[bool], second: &[bool]) -> Result<Self, StatisticsError> {
+        if first.len() != second.len() {
+            return Err(StatisticsError::UnequalLengths {
+                left: first.len(),
+                right: second.len(),
+            });
+        }
+        let count = |wanted: (bool, bool)| {
+            let pairs = first.iter().copied().zip(second.iter().copied());
+            pairs.filter(|pair| *pair == wanted).count() as u64
+        };
+        Ok(Self {
+            both: count((true, true)),
+            only_first: count((true, false)),
+            only_second: count((false, true)),
+            neither: count((false, false)),
+        })
+    }
+
     /// Number of examples.
     pub const fn examples(self) -> u64 {
         self.both + self.only_first + self.only_second + self.neither
@@ -192,6 +215,58 @@ mod tests {
 
     fn share(successes: u64, trials: u64) -> Share {
         Share::new(successes, trials).unwrap()
+    }
+
+    /// The vectors of `workloads/tests/fixtures`: Wilson and `McNemar` checked there against
+    /// statsmodels 0.15, the paired interval of Newcombe computed a second time in Python.
+    #[test]
+    fn paired_vectors() {
+        let text = include_str!("../../../workloads/tests/fixtures/quality.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+        let vectors = vectors["paired"].as_array().unwrap();
+        assert_eq!(vectors.len(), 6);
+        for vector in vectors {
+            let count = |key: &str| vector[key].as_u64().unwrap();
+            let number = |key: &str| vector[key].as_f64().unwrap();
+            let pair = |key: &str| [0, 1].map(|end| vector[key][end].as_f64().unwrap());
+            let outcomes = PairedOutcomes {
+                both: count("both"),
+                only_first: count("only_first"),
+                only_second: count("only_second"),
+                neither: count("neither"),
+            };
+            let p = crate::test::mcnemar_exact(outcomes.only_first, outcomes.only_second);
+            assert!((p - number("mcnemar_exact_p")).abs() < 1e-12, "{vector}");
+            let difference = newcombe_paired(outcomes, Level::P95).unwrap();
+            assert!((difference.value - number("difference")).abs() < 1e-12);
+            let [low, high] = pair("newcombe");
+            bounds(difference, low, high, 1e-10);
+            for (key, right) in [
+                ("wilson_first", outcomes.both + outcomes.only_first),
+                ("wilson_second", outcomes.both + outcomes.only_second),
+            ] {
+                let [low, high] = pair(key);
+                bounds(
+                    wilson(share(right, outcomes.examples()), Level::P95),
+                    low,
+                    high,
+                    1e-12,
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn outcomes_are_counted_in_pairs() {
+        let found = PairedOutcomes::of(&[true, true, false, false], &[true, false, true, true]);
+        let expected = PairedOutcomes {
+            both: 1,
+            only_first: 1,
+            only_second: 2,
+            neither: 0,
+        };
+        assert_eq!(found, Ok(expected));
+        assert!(PairedOutcomes::of(&[true], &[]).is_err());
     }
 
     /// statsmodels 0.15.0, `proportion_confint(k, n, method="beta" / "wilson")`.

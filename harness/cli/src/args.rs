@@ -6,7 +6,9 @@ pub(crate) mod emulate;
 pub(crate) mod measure;
 pub(crate) mod overhead;
 pub(crate) mod study;
+pub(crate) mod train;
 pub(crate) mod watch;
+pub(crate) mod workloads;
 
 use std::path::PathBuf;
 
@@ -23,7 +25,9 @@ use emulate::EmulateArguments;
 use measure::MeasureArguments;
 use overhead::OverheadArguments;
 use study::StudyArguments;
+use train::TrainArguments;
 use watch::WatchArguments;
+use workloads::WorkloadsArguments;
 
 /// The energy of AI inference, measured so that anybody can check it.
 ///
@@ -45,6 +49,7 @@ pub(crate) enum Verb {
     Compare(CompareArguments),
     Watch(WatchArguments),
     Calibrate(CalibrateArguments),
+    Workloads(WorkloadsArguments),
     /// Show what a sweep plan amounts to: points, runs, time, needs
     Plan(PlanArguments),
     /// Measure the runs of a plan that are not sealed yet
@@ -65,6 +70,7 @@ pub(crate) enum Verb {
     Reproduce(ReproduceArguments),
     /// Prove the statistics on simulated experiments
     Study(StudyArguments),
+    Train(TrainArguments),
     /// Measure the instrument itself: processor time, punctuality, slowdown, memory
     Overhead(OverheadArguments),
     /// Run a command on emulated GPUs, and ask for the truth about them

@@ -121,6 +121,19 @@ impl Derivation {
         )?)
     }
 
+    /// Outcomes of the project's own models to what fewer bits cost in quality.
+    pub(crate) fn quality(&self) -> anyhow::Result<()> {
+        let file = self.layout.quality();
+        analysis::quality::stage(&file, &self.out).with_context(|| {
+            format!(
+                "{} has the outcomes of the models in artifacts/models; `joulebench-worker quality \
+                 --out` makes it",
+                file.display()
+            )
+        })?;
+        Ok(())
+    }
+
     /// Estimates to verdicts, tables and numbers.
     pub(crate) fn claims(&self) -> anyhow::Result<Claims> {
         let claims = stage::claims(&self.layout.claims(), &self.out)?;

@@ -10,6 +10,7 @@ use harness::measure::MeasureError;
 use harness::measure::command::CommandError;
 use harness::plan_file::PlanFileError;
 use harness::sweep::SweepError;
+use harness::worker::offer::Unsupported;
 use nvml_sim::schedule::LoadError;
 
 /// How a verb ended.
@@ -97,6 +98,7 @@ fn code_of(error: &anyhow::Error) -> Exit {
         let is_refusal = cause.is::<PlanFileError>()
             || cause.is::<CommandError>()
             || cause.is::<Refusal>()
+            || cause.is::<Unsupported>()
             || cause.is::<LoadError>()
             || cause.is::<BoardError>()
             || cause.is::<FaultError>();

@@ -72,6 +72,11 @@ impl Layout {
         self.root.join("artifacts/live-check.json")
     }
 
+    /// What the project's own models made of held-out documents on a processor.
+    pub(crate) fn quality(&self) -> PathBuf {
+        self.root.join("artifacts/quality/tiny-cpu.json")
+    }
+
     /// Sources of the paper.
     pub(crate) fn paper(&self) -> PathBuf {
         self.root.join("paper")

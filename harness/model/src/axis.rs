@@ -33,6 +33,18 @@ pub enum Axis {
     Steps,
     /// Sampler of a diffusion model.
     Scheduler,
+    /// Which composition of the model runs; absent, our own fast one.
+    Implementation,
+    /// How attention is computed; absent, in one kernel where the model has one.
+    Attention,
+    /// Whether steps are replayed as a CUDA graph; absent, they are where the model can.
+    Graph,
+    /// How the next token is picked; absent, the most likely one.
+    Sampling,
+    /// What an encoder of text computes from its last states; absent, scores of classes.
+    Head,
+    /// Where the weights come from; absent, the seed, or the folder that the worker was given.
+    Weights,
     /// Locked streaming-multiprocessor clock; needs a device that can be controlled.
     SmClockMhz,
     /// Board power limit; needs a device that can be controlled.
@@ -48,11 +60,14 @@ pub enum Domain {
     Integers(u64, u64),
     /// A key of the plan's `[engines]` table.
     Engines,
+    /// The name of a model: one whose work is counted or, where an engine of the user's runs it,
+    /// any that [`workload::is_model_name`] accepts.
+    Models,
 }
 
 impl Axis {
     /// Every axis, in the order in which tables show them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Engine,
         Self::Model,
         Self::Precision,
@@ -64,6 +79,12 @@ impl Axis {
         Self::ResolutionPx,
         Self::Steps,
         Self::Scheduler,
+        Self::Implementation,
+        Self::Attention,
+        Self::Graph,
+        Self::Sampling,
+        Self::Head,
+        Self::Weights,
         Self::SmClockMhz,
         Self::PowerCapW,
     ];
@@ -82,6 +103,12 @@ impl Axis {
             Self::ResolutionPx => "resolution_px",
             Self::Steps => "steps",
             Self::Scheduler => "scheduler",
+            Self::Implementation => "implementation",
+            Self::Attention => "attention",
+            Self::Graph => "graph",
+            Self::Sampling => "sampling",
+            Self::Head => "head",
+            Self::Weights => "weights",
             Self::SmClockMhz => "sm_clock_mhz",
             Self::PowerCapW => "power_cap_w",
         }
@@ -103,6 +130,20 @@ impl Axis {
             Self::ResolutionPx => "edge of a square image",
             Self::Steps => "denoising steps",
             Self::Scheduler => "sampler of a diffusion model",
+            Self::Implementation => "composition of the model that runs; absent, the fast one",
+            Self::Attention => {
+                "how attention is computed; absent, in one kernel where the model has one"
+            }
+            Self::Graph => {
+                "whether steps are replayed as a CUDA graph; absent, they are where the model can"
+            }
+            Self::Sampling => "how the next token is picked; absent, the most likely one",
+            Self::Head => {
+                "what an encoder of text computes from its last states; absent, scores of classes"
+            }
+            Self::Weights => {
+                "where the weights come from; absent, the seed or the folder that the worker was given"
+            }
             Self::SmClockMhz => "locked streaming-multiprocessor clock",
             Self::PowerCapW => "board power limit",
         }
@@ -123,11 +164,17 @@ impl Axis {
     pub const fn domain(self) -> Domain {
         match self {
             Self::Engine => Domain::Engines,
-            Self::Model => Domain::Words(workload::MODELS),
+            Self::Model => Domain::Models,
             Self::Precision => Domain::Words(workload::PRECISIONS),
             Self::Quantisation => Domain::Words(workload::QUANTISATIONS),
             Self::Scheduler => Domain::Words(workload::SCHEDULERS),
             Self::Phase => Domain::Words(workload::PHASES),
+            Self::Implementation => Domain::Words(workload::IMPLEMENTATIONS),
+            Self::Attention => Domain::Words(workload::ATTENTIONS),
+            Self::Graph => Domain::Words(workload::GRAPHS),
+            Self::Sampling => Domain::Words(workload::SAMPLINGS),
+            Self::Head => Domain::Words(workload::HEADS),
+            Self::Weights => Domain::Words(workload::WEIGHTS),
             Self::Batch => Domain::Integers(1, 65_536),
             Self::PromptTokens | Self::DecodeTokens => Domain::Integers(1, 1_048_576),
             Self::ResolutionPx => Domain::Integers(8, 16_384),
@@ -135,6 +182,15 @@ impl Axis {
             Self::SmClockMhz => Domain::Integers(100, 5_000),
             Self::PowerCapW => Domain::Integers(10, 5_000),
         }
+    }
+
+    /// Whether the axis says how the work is done, not what or how much it is: it means something
+    /// to an engine that computes, and nothing to an emulated board.
+    pub const fn is_variant(self) -> bool {
+        matches!(
+            self,
+            Self::Implementation | Self::Attention | Self::Graph | Self::Sampling | Self::Weights
+        )
     }
 
     /// Whether the harness has to change a setting of the device to reach a value.
@@ -160,6 +216,11 @@ impl fmt::Display for Domain {
             Self::Words(words) => write!(f, "one of {}", words.join(", ")),
             Self::Integers(low, high) => write!(f, "a whole number from {low} to {high}"),
             Self::Engines => f.write_str("a key of the [engines] table"),
+            Self::Models => write!(
+                f,
+                "one of {}; or a model of your own engine, in lower-case letters, digits, dots, hyphens and underscores",
+                workload::MODELS.join(", ")
+            ),
         }
     }
 }

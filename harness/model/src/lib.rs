@@ -5,6 +5,7 @@
 //! [`format`] (how it lies on disk).
 
 pub mod axis;
+pub mod catalogue;
 pub mod cost;
 pub mod format;
 pub mod machine;
@@ -12,6 +13,7 @@ pub mod mark;
 pub mod plan;
 pub mod point;
 pub mod provenance;
+pub mod quality;
 pub mod reason;
 pub mod run;
 pub mod sample;

@@ -103,6 +103,9 @@ pub struct WorkerInfo {
     pub device: String,
     /// Where the weights come from: `seeded`, `file` or `tiny`; `none` for commands without.
     pub weights: String,
+    /// What tells these weights from others: `seed:N`, or `sha256:…` of their files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_id: Option<String>,
     /// The phase whose work is the output of the run, for example `decode`.
     pub output_phase: String,
     /// Unit of that output, singular: `token`, `image`, `request`.

@@ -60,6 +60,9 @@ fn axis_value(axis: Axis) -> BoxedStrategy<AxisValue> {
             .prop_map(|word| AxisValue::Text(word.to_owned()))
             .boxed(),
         Domain::Integers(low, high) => (low..=high).prop_map(AxisValue::Integer).boxed(),
+        Domain::Models => prop::sample::select(model::workload::MODELS)
+            .prop_map(|word| AxisValue::Text(word.to_owned()))
+            .boxed(),
         Domain::Engines => word().prop_map(AxisValue::Text).boxed(),
     }
 }
@@ -85,6 +88,7 @@ fn worker() -> impl Strategy<Value = WorkerInfo> {
             name,
             engine,
             device,
+            weights_id: Some(format!("seed:{weights}")),
             weights,
             output_phase,
             unit,

@@ -140,6 +140,7 @@ impl ChildWorker {
                 engine: COMMAND_PHASE.to_owned(),
                 device: "unknown".to_owned(),
                 weights: "none".to_owned(),
+                weights_id: None,
                 output_phase: COMMAND_PHASE.to_owned(),
                 unit: "run".to_owned(),
             },
@@ -252,7 +253,8 @@ pub fn own_worker() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(OWN_WORKER))
 }
 
-fn resolve(program: &str) -> Result<PathBuf, String> {
+/// Where a program of a plan is.
+pub(super) fn resolve(program: &str) -> Result<PathBuf, String> {
     match program {
         "" => Err("the command is empty".to_owned()),
         OWN_WORKER => Ok(own_worker()),

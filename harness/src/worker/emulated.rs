@@ -83,6 +83,7 @@ impl EmulatedWorker {
                 engine: "emulated".to_owned(),
                 device: "emulated".to_owned(),
                 weights: "none".to_owned(),
+                weights_id: None,
                 output_phase: output_phase.to_owned(),
                 unit: unit.to_owned(),
             },

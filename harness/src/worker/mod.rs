@@ -4,6 +4,7 @@ mod child;
 mod emulated;
 pub mod lines;
 mod marks;
+pub mod offer;
 
 use model::mark::{Command, Mark};
 use model::units::Nanos;

@@ -225,6 +225,7 @@ fn info() -> WorkerInfo {
         engine: "none".to_owned(),
         device: "cpu".to_owned(),
         weights: "none".to_owned(),
+        weights_id: None,
         output_phase: "decode".to_owned(),
         unit: "token".to_owned(),
     }

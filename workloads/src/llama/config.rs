@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::positions::RopeScaling;
+
 /// Shape of a `LLaMA` model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
@@ -21,6 +23,9 @@ pub struct Config {
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies.
     pub rope_theta: f64,
+    /// How the frequencies are stretched for longer contexts; absent, they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rope_scaling: Option<RopeScaling>,
     /// Longest sequence.
     pub max_position_embeddings: usize,
     /// Whether the output layer reuses the embedding.
@@ -28,14 +33,23 @@ pub struct Config {
 }
 
 impl Config {
-    /// Names of the sizes that this worker runs; plans accept more.
-    pub const NAMES: [&'static str; 2] = ["llama-tiny", "llama-7b"];
+    /// Names of the sizes that this worker runs.
+    pub const NAMES: [&'static str; 5] = [
+        "llama-tiny",
+        "llama-7b",
+        "llama-13b",
+        "llama-70b",
+        "llama-3-8b",
+    ];
 
     /// The model of this name, where this project has one.
     pub fn named(model: &str) -> Option<Self> {
         match model {
             "llama-tiny" => Some(Self::tiny()),
             "llama-7b" => Some(Self::llama_2_7b()),
+            "llama-13b" => Some(Self::llama_2_13b()),
+            "llama-70b" => Some(Self::llama_2_70b()),
+            "llama-3-8b" => Some(Self::llama_3_8b()),
             _ => None,
         }
     }
@@ -50,10 +64,7 @@ impl Config {
             num_hidden_layers: 2,
             num_attention_heads: 4,
             num_key_value_heads: 4,
-            rms_norm_eps: 1e-5,
-            rope_theta: 10_000.0,
-            max_position_embeddings: 4096,
-            tie_word_embeddings: false,
+            ..Self::llama_2_7b()
         }
     }
 
@@ -68,8 +79,48 @@ impl Config {
             num_key_value_heads: 32,
             rms_norm_eps: 1e-5,
             rope_theta: 10_000.0,
+            rope_scaling: None,
             max_position_embeddings: 4096,
             tie_word_embeddings: false,
+        }
+    }
+
+    /// LLaMA-2-13B (Touvron et al. 2023, table 2 of `LLaMA`; inner width from the checkpoint).
+    pub const fn llama_2_13b() -> Self {
+        Self {
+            hidden_size: 5120,
+            intermediate_size: 13_824,
+            num_hidden_layers: 40,
+            num_attention_heads: 40,
+            num_key_value_heads: 40,
+            ..Self::llama_2_7b()
+        }
+    }
+
+    /// LLaMA-2-70B (Touvron et al. 2023, Llama 2): eight query heads share a key head.
+    pub const fn llama_2_70b() -> Self {
+        Self {
+            hidden_size: 8192,
+            intermediate_size: 28_672,
+            num_hidden_layers: 80,
+            num_attention_heads: 64,
+            num_key_value_heads: 8,
+            ..Self::llama_2_7b()
+        }
+    }
+
+    /// LLaMA-3-8B (Grattafiori et al. 2024, The Llama 3 herd of models, table 3).
+    pub const fn llama_3_8b() -> Self {
+        Self {
+            vocab_size: 128_256,
+            hidden_size: 4096,
+            intermediate_size: 14_336,
+            num_hidden_layers: 32,
+            num_attention_heads: 32,
+            num_key_value_heads: 8,
+            rope_theta: 500_000.0,
+            max_position_embeddings: 8192,
+            ..Self::llama_2_7b()
         }
     }
 
@@ -167,6 +218,9 @@ mod tests {
     #[test]
     fn sizes_have_the_published_parameter_counts() {
         assert_eq!(Config::llama_2_7b().parameters(), 6_738_415_616);
+        assert_eq!(Config::llama_2_13b().parameters(), 13_015_864_320);
+        assert_eq!(Config::llama_2_70b().parameters(), 68_976_648_192);
+        assert_eq!(Config::llama_3_8b().parameters(), 8_030_261_248);
         assert!(Config::tiny().parameters() < 1_000_000);
         for name in Config::NAMES {
             assert!(Config::named(name).is_some(), "{name}");

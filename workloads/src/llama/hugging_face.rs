@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::config::Config;
+use super::positions::RopeScaling;
 
 impl Config {
     /// Reads the text of a Hugging Face `config.json`.
@@ -12,7 +13,8 @@ impl Config {
     pub fn from_hugging_face(text: &str) -> Result<Self, String> {
         let raw: HuggingFace = serde_json::from_str(text).map_err(|error| error.to_string())?;
         raw.check()?;
-        let rope = raw.rope_parameters.unwrap_or_default();
+        let rope = raw.rope_parameters.clone().unwrap_or_default();
+        let rope_scaling = raw.scaling()?;
         let config = Self {
             vocab_size: raw.vocab_size,
             hidden_size: raw.hidden_size,
@@ -22,6 +24,7 @@ impl Config {
             num_key_value_heads: raw.num_key_value_heads.unwrap_or(raw.num_attention_heads),
             rms_norm_eps: raw.rms_norm_eps,
             rope_theta: rope.rope_theta.or(raw.rope_theta).unwrap_or(10_000.0),
+            rope_scaling,
             max_position_embeddings: raw.max_position_embeddings,
             tie_word_embeddings: raw.tie_word_embeddings,
         };
@@ -29,7 +32,7 @@ impl Config {
         Ok(config)
     }
 
-    fn check_divisibility(&self, head_dim: Option<usize>) -> Result<(), String> {
+    pub(super) fn check_divisibility(&self, head_dim: Option<usize>) -> Result<(), String> {
         for (field, value) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
@@ -83,7 +86,7 @@ struct HuggingFace {
     rope_theta: Option<f64>,
     /// Written by transformers 5 in place of `rope_theta` and `rope_scaling`.
     rope_parameters: Option<Rope>,
-    rope_scaling: Option<serde_json::Value>,
+    rope_scaling: Option<Rope>,
     #[serde(default)]
     tie_word_embeddings: bool,
     #[serde(default)]
@@ -93,33 +96,58 @@ struct HuggingFace {
     hidden_act: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 struct Rope {
     rope_theta: Option<f64>,
+    /// `type` in files of before 2024.
+    #[serde(alias = "type")]
     rope_type: Option<String>,
+    factor: Option<f64>,
+    low_freq_factor: Option<f64>,
+    high_freq_factor: Option<f64>,
+    original_max_position_embeddings: Option<f64>,
+}
+
+impl Rope {
+    /// Reads the stretching of the field of this name.
+    fn scaling(&self, field: &str) -> Result<Option<RopeScaling>, String> {
+        let constant = |name: &str, value: Option<f64>| match value {
+            Some(value) if value.is_finite() && value > 0.0 => Ok(value),
+            Some(value) => Err(format!("'{field}.{name}' is {value}, expected more than 0")),
+            None => Err(format!("'{field}.{name}' is missing, 'llama3' needs it")),
+        };
+        match self.rope_type.as_deref() {
+            None | Some("default") => Ok(None),
+            Some("llama3") => Ok(Some(RopeScaling {
+                factor: constant("factor", self.factor)?,
+                low_freq_factor: constant("low_freq_factor", self.low_freq_factor)?,
+                high_freq_factor: constant("high_freq_factor", self.high_freq_factor)?,
+                original_max_position_embeddings: constant(
+                    "original_max_position_embeddings",
+                    self.original_max_position_embeddings,
+                )?,
+            })),
+            Some(other) => Err(format!(
+                "'{field}.rope_type' is '{other}', expected 'default' or 'llama3'"
+            )),
+        }
+    }
 }
 
 impl HuggingFace {
+    fn scaling(&self) -> Result<Option<RopeScaling>, String> {
+        match (&self.rope_parameters, &self.rope_scaling) {
+            (Some(rope), _) => rope.scaling("rope_parameters"),
+            (None, Some(rope)) => rope.scaling("rope_scaling"),
+            (None, None) => Ok(None),
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.model_type != "llama" {
             return Err(format!(
                 "'model_type' is '{}', expected 'llama'",
                 self.model_type
-            ));
-        }
-        if self.rope_scaling.is_some() {
-            return Err(
-                "'rope_scaling' is set, this decoder supports unscaled positions only".into(),
-            );
-        }
-        if let Some(kind) = self
-            .rope_parameters
-            .as_ref()
-            .and_then(|rope| rope.rope_type.as_deref())
-            && kind != "default"
-        {
-            return Err(format!(
-                "'rope_parameters.rope_type' is '{kind}', expected 'default'"
             ));
         }
         for (field, set) in [
@@ -155,6 +183,27 @@ mod tests {
     }
 
     #[test]
+    fn the_stretching_of_llama_3_is_read_from_both_places() {
+        let constants = serde_json::json!({
+            "rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0,
+            "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192
+        });
+        for field in ["rope_scaling", "rope_parameters"] {
+            let mut raw = serde_json::json!({
+                "model_type": "llama", "vocab_size": 512, "hidden_size": 128,
+                "intermediate_size": 344, "num_hidden_layers": 2, "num_attention_heads": 4,
+                "rms_norm_eps": 1e-5, "max_position_embeddings": 4096
+            });
+            raw[field] = constants.clone();
+            let config = Config::from_hugging_face(&raw.to_string()).expect(field);
+            let scaling = config.rope_scaling.expect(field);
+            assert_eq!(scaling.factor, 8.0);
+            assert_eq!(scaling.original_max_position_embeddings, 8192.0);
+        }
+    }
+
+    #[test]
     fn unsupported_fields_are_named() {
         let good = serde_json::json!({
             "model_type": "llama", "vocab_size": 512, "hidden_size": 128, "intermediate_size": 344,
@@ -164,6 +213,10 @@ mod tests {
         for (field, value) in [
             ("model_type", serde_json::json!("gpt2")),
             ("rope_scaling", serde_json::json!({"rope_type": "llama3"})),
+            (
+                "rope_scaling",
+                serde_json::json!({"type": "linear", "factor": 2.0}),
+            ),
             ("rope_type", serde_json::json!(null)),
             ("attention_bias", serde_json::json!(true)),
             ("hidden_act", serde_json::json!("gelu")),

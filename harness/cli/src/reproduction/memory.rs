@@ -52,6 +52,7 @@ pub(crate) fn digest_of_inputs(derivation: &Derivation) -> anyhow::Result<String
         layout.expected(),
         layout.live_plan(),
         layout.live_snapshot(),
+        layout.quality(),
     ];
     files.extend(layout.emulated_plans());
     files.retain(|file| file.exists());

@@ -17,4 +17,6 @@ pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod study;
+pub(crate) mod train;
 pub(crate) mod watch;
+pub(crate) mod workloads;

@@ -6,6 +6,7 @@ mod window;
 use harness::control::Wish;
 use harness::device::DEFAULT_BOARD;
 use harness::plan_file;
+use harness::worker::offer;
 use metering::instrument::Basis;
 use model::plan::{DeviceKind, Plan, SecondStage, TierRules};
 use serde::Serialize;
@@ -25,6 +26,9 @@ struct Outline<'a> {
     runs: Vec<model::run::Run>,
     expected_s: f64,
     needs: Vec<String>,
+    /// Engines of our own worker that could not be asked what they run, with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_asked: Vec<String>,
     /// SHA-256 of the plan's canonical text.
     plan_sha256: String,
     /// What the plan's own tier demands.
@@ -37,6 +41,7 @@ struct Outline<'a> {
 
 pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
     let plan = plan_file::read(&arguments.file)?;
+    let not_asked = offer::check(&plan)?;
     let profile = arguments.profile.as_deref().map(measure::profile);
     let promised = instrument(
         &plan,
@@ -52,6 +57,7 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<Exit> {
     let expected_s = plan.session.planned_s() * runs.len() as f64;
     let outline = Outline {
         needs: needs(&plan),
+        not_asked: not_asked.iter().map(ToString::to_string).collect(),
         plan_sha256: plan.sha256(),
         rules: plan.rules(),
         tiers: promises(&plan)?,
@@ -138,6 +144,9 @@ fn print(outline: &Outline<'_>) {
     say!("needs:");
     for need in &outline.needs {
         say!("  {need}");
+    }
+    for reason in &outline.not_asked {
+        say!("not checked: what this worker can run is not known here: {reason}");
     }
     print_tiers(&outline.tiers);
     print_instrument(&outline.instrument);

@@ -19,7 +19,7 @@ use crate::reproduction::memory::{Memory, digest_of_inputs};
 use crate::verdicts;
 
 /// Steps of a derivation, for the progress bar.
-const STEPS: u64 = 12;
+const STEPS: u64 = 13;
 
 pub(crate) fn run(arguments: &ReproduceArguments) -> anyhow::Result<Exit> {
     let places = &arguments.places;
@@ -104,6 +104,9 @@ fn derive(derivation: &Derivation, from_scratch: bool) -> anyhow::Result<(Claims
     )?;
     step(&bar, &mut times, "traces to rows and estimates", || {
         derivation.analyze()
+    })?;
+    step(&bar, &mut times, "quality of the trained models", || {
+        derivation.quality()
     })?;
     let claims = step(&bar, &mut times, "verdicts, tables, numbers", || {
         derivation.claims()

@@ -9,6 +9,7 @@ use harness::device::Backend;
 use harness::plan_file;
 use harness::store::{Durability, Store};
 use harness::sweep::{self, Budget, Outlook, SweepEnd};
+use harness::worker::offer;
 use model::plan::{DeviceKind, Plan};
 
 use crate::args::RunArguments;
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let plan = plan_file::read(&arguments.file)?;
     let text = fs_err::read_to_string(&arguments.file)?;
     // Everything that can refuse does so before the store is made.
+    offer::check(&plan)?;
     let wish = allowed_wish(&plan, arguments)?;
     let mut backend = Backend::load(&plan.session)?;
     drop(backend.open(plan.session.device_index)?);

@@ -5,12 +5,18 @@ use super::number_format::NumberFormat;
 use crate::axis::{Axis, AxisValue};
 use crate::point::Point;
 
-/// Axes that every model takes, or that are no matter of the model.
-const OF_EVERY_MODEL: [Axis; 6] = [
+/// Axes that every model takes, or that do not change the counts: the algorithm is the same
+/// whichever implementation runs, and whatever its weights are.
+const OF_EVERY_MODEL: [Axis; 11] = [
     Axis::Engine,
     Axis::Model,
     Axis::Precision,
     Axis::Batch,
+    Axis::Implementation,
+    Axis::Attention,
+    Axis::Graph,
+    Axis::Sampling,
+    Axis::Weights,
     Axis::SmClockMhz,
     Axis::PowerCapW,
 ];
@@ -68,6 +74,11 @@ impl<'a> Ask<'a> {
     /// The one phase that is asked for.
     pub(super) fn phase(&self) -> Option<&str> {
         self.point.get(Axis::Phase).and_then(AxisValue::as_text)
+    }
+
+    /// What an encoder of text computes from its last states, where the point says so.
+    pub(super) fn head(&self) -> Option<&str> {
+        self.point.get(Axis::Head).and_then(AxisValue::as_text)
     }
 
     /// The edge of an image: a multiple of `step`.

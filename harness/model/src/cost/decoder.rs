@@ -64,6 +64,9 @@ impl Decoder {
             "gpt2-medium" => Self::gpt2(24, 1024, 16),
             "gpt2-large" => Self::gpt2(36, 1280, 20),
             "gpt2-xl" => Self::gpt2(48, 1600, 25),
+            // Small models of this project.
+            "gpt2-tiny" => Self::gpt2(2, 128, 2).small(),
+            "starcoder-tiny" => Self::starcoder(2, 128, 2).small(),
             // Li et al. 2023, StarCoder; shapes from the released starcoderbase checkpoints.
             "starcoder-1b" => Self::starcoder(24, 2048, 16),
             "starcoder-3b" => Self::starcoder(36, 2816, 22),
@@ -101,6 +104,15 @@ impl Decoder {
             block: Block::encoder(width, 4 * width, heads),
             positions: Some(1024),
             tied: true,
+        }
+    }
+
+    /// The shape with few words and positions.
+    const fn small(self) -> Self {
+        Self {
+            vocabulary: 128,
+            positions: Some(128),
+            ..self
         }
     }
 

@@ -34,13 +34,13 @@ pub struct Phase {
 
 impl Phase {
     /// A phase of one pass.
-    pub(super) fn once(name: &'static str, unit: &'static str, units: u64, pass: &Tally) -> Self {
+    pub fn once(name: &'static str, unit: &'static str, units: u64, pass: &Tally) -> Self {
         Self::repeated(name, unit, units, 1, pass, pass)
     }
 
     /// A phase of passes whose counts grow by the same from each to the next: between the first
     /// and the last they lie on a line, so the sum is the mean of both times their number.
-    pub(super) fn repeated(
+    pub fn repeated(
         name: &'static str,
         unit: &'static str,
         units: u64,

@@ -92,14 +92,15 @@ pub(super) struct Conv {
 
 /// Adds layers up.
 #[derive(Clone, Debug)]
-pub(super) struct Tally {
+pub struct Tally {
     format: NumberFormat,
     counts: Counts,
     parameters: u64,
 }
 
 impl Tally {
-    pub(super) fn new(format: NumberFormat) -> Self {
+    /// Nothing yet.
+    pub fn new(format: NumberFormat) -> Self {
         let mut counts = Counts::default();
         counts.cost.toggle = 1.0;
         Self {
@@ -109,17 +110,18 @@ impl Tally {
         }
     }
 
-    pub(super) const fn counts(&self) -> Counts {
+    /// Needs of the layers so far.
+    pub const fn counts(&self) -> Counts {
         self.counts
     }
 
     /// Parameters of the layers so far.
-    pub(super) const fn parameters(&self) -> u64 {
+    pub const fn parameters(&self) -> u64 {
         self.parameters
     }
 
     /// A product of `rows` rows with an `inputs`×`outputs` matrix of weights.
-    pub(super) fn linear(&mut self, rows: u64, inputs: u64, outputs: u64, biases: u64) {
+    pub fn linear(&mut self, rows: u64, inputs: u64, outputs: u64, biases: u64) {
         self.parameters += inputs * outputs + biases;
         self.stream_matrix(inputs * outputs);
         self.stream_vector(biases);
@@ -129,7 +131,7 @@ impl Tally {
 
     /// A product with weights that were counted as parameters before: the embedding as output
     /// layer.
-    pub(super) fn tied_linear(&mut self, rows: u64, inputs: u64, outputs: u64) {
+    pub fn tied_linear(&mut self, rows: u64, inputs: u64, outputs: u64) {
         self.stream_matrix(inputs * outputs);
         self.product(rows, inputs, outputs, rows * inputs);
     }
@@ -153,7 +155,7 @@ impl Tally {
     }
 
     /// Rows of a table that are looked up and summed with what the positions add.
-    pub(super) fn embedding(&mut self, table_rows: u64, width: u64, looked_up: u64) {
+    pub fn embedding(&mut self, table_rows: u64, width: u64, looked_up: u64) {
         self.parameters += table_rows * width;
         let bytes = count(looked_up * width) * self.format.weight_bytes;
         self.counts.cost.dram_bytes += bytes;
@@ -168,7 +170,7 @@ impl Tally {
     }
 
     /// A norm over the width of each row, with the residual sum before it.
-    pub(super) fn norm(&mut self, rows: u64, width: u64, norm: Norm) {
+    pub fn norm(&mut self, rows: u64, width: u64, norm: Norm) {
         let (parameters, operations) = match norm {
             Norm::Rms => (width, RMS_NORM_OPERATIONS),
             Norm::Layer => (2 * width, LAYER_NORM_OPERATIONS),
@@ -188,7 +190,7 @@ impl Tally {
     }
 
     /// One kernel that touches so many tensors of so many elements.
-    pub(super) fn elementwise(&mut self, elements: u64, operations: f64, tensors: f64) {
+    pub fn elementwise(&mut self, elements: u64, operations: f64, tensors: f64) {
         self.fused(elements, operations);
         let bytes = count(elements) * self.format.activation_bytes;
         self.counts.cost.cache_bytes += bytes * tensors;
@@ -197,7 +199,7 @@ impl Tally {
     }
 
     /// Operations inside a kernel that is counted elsewhere.
-    pub(super) fn fused(&mut self, elements: u64, operations: f64) {
+    pub fn fused(&mut self, elements: u64, operations: f64) {
         self.operations(Pipe::Fp32, count(elements) * operations);
     }
 
@@ -240,7 +242,7 @@ impl Tally {
     }
 
     /// Elements that come from the host or go there: images, samples of sound.
-    pub(super) fn in_and_out(&mut self, elements: u64) {
+    pub fn in_and_out(&mut self, elements: u64) {
         let bytes = count(elements) * self.format.activation_bytes;
         self.counts.cost.dram_bytes += bytes;
         self.counts.cost.cache_bytes += bytes;

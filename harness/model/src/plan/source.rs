@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DEFAULT_ENGINE, OWN_WORKER, PairedWith, Plan, PlanError, SessionSource, Tier};
+use super::{
+    DEFAULT_ENGINE, DeviceKind, OWN_WORKER, PairedWith, Plan, PlanError, SessionSource, Tier,
+};
 use crate::axis::{Axis, AxisValue, Domain};
 use crate::point::Point;
 use crate::run::{Engine, Protocol};
+use crate::workload::{MODELS, is_model_name};
 
 /// Runs that a plan may have: weeks of measurements, and 100 MiB of their descriptions.
 const MOST_RUNS: u64 = 100_000;
@@ -229,6 +232,7 @@ impl PlanSource {
             let mut seen = BTreeSet::new();
             for value in values {
                 check_value(&key, axis, value, engines)?;
+                self.check_emulated(&key, axis, value)?;
                 if !seen.insert(value) {
                     return Err(PlanError::new(key, value, "each value once"));
                 }
@@ -260,6 +264,29 @@ impl PlanSource {
             engine_axis.insert(vec![AxisValue::Text(name.clone())]);
         }
         Ok(axes)
+    }
+
+    /// An emulated board does work that is counted, and knows no implementations of it.
+    fn check_emulated(&self, key: &str, axis: Axis, value: &AxisValue) -> Result<(), PlanError> {
+        if self.session.device != DeviceKind::Emulated {
+            return Ok(());
+        }
+        if axis.is_variant() {
+            return Err(PlanError::new(
+                key,
+                value,
+                "the axis to be left out: device 'emulated' does counted work, whatever computes it",
+            ));
+        }
+        let is_counted = |name: &str| MODELS.contains(&name);
+        if axis == Axis::Model && !value.as_text().is_some_and(is_counted) {
+            return Err(PlanError::new(
+                key,
+                value,
+                format!("one of {}", MODELS.join(", ")),
+            ));
+        }
+        Ok(())
     }
 
     /// A plan of a few lines can name more points than any memory holds.
@@ -359,6 +386,7 @@ fn check_value(
         (Domain::Words(words), AxisValue::Text(word)) => words.contains(&word.as_str()),
         (Domain::Integers(low, high), AxisValue::Integer(number)) => (low..=high).contains(number),
         (Domain::Engines, AxisValue::Text(name)) => engines.contains_key(name),
+        (Domain::Models, AxisValue::Text(name)) => is_model_name(name),
         _ => false,
     };
     if accepted {

@@ -68,6 +68,7 @@ fn run() -> Result<(), String> {
             engine: "emulated".to_owned(),
             device: format!("emulated:{GPU}"),
             weights: "none".to_owned(),
+            weights_id: None,
             output_phase: output_phase.to_owned(),
             unit: unit.to_owned(),
         },

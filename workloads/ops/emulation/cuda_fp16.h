@@ -1,0 +1,2 @@
+// In cuda.h.
+#pragma once

@@ -1,0 +1,141 @@
+//! What the sentiment model reads: sequences of word ids and, where it is known, what they say.
+
+use candle_core::{Device, Result as CandleResult, Tensor};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::config::Config;
+use crate::Error;
+use crate::job::task::Sequences;
+
+/// A batch of sequences on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inputs {
+    sequences: Sequences,
+    /// Word ids, sequence after sequence.
+    words: Vec<u32>,
+    /// 1 where a sequence is positive, 0 where it is negative.
+    labels: Option<Vec<u32>>,
+}
+
+impl Inputs {
+    /// Sequences of these words.
+    ///
+    /// # Errors
+    /// There is no word, another number of them, or one that the model does not know.
+    pub fn new(config: &Config, sequences: Sequences, words: Vec<u32>) -> Result<Self, Error> {
+        let wanted = sequences.batch * sequences.tokens;
+        if wanted == 0 || words.len() != wanted {
+            return Err(Error::Request(format!(
+                "{} words were given, expected {} in each of {} sequences",
+                words.len(),
+                sequences.tokens,
+                sequences.batch
+            )));
+        }
+        if let Some(word) = words
+            .iter()
+            .find(|word| **word as usize >= config.vocab_size)
+        {
+            return Err(Error::Request(format!(
+                "word {word} is unknown to the model, expected 0 to {}",
+                config.vocab_size - 1
+            )));
+        }
+        Ok(Self {
+            sequences,
+            words,
+            labels: None,
+        })
+    }
+
+    /// With the class of each sequence.
+    ///
+    /// # Errors
+    /// There are labels of another number of sequences, or of other classes.
+    pub fn with_labels(self, labels: Vec<u32>) -> Result<Self, Error> {
+        if labels.len() != self.sequences.batch || labels.iter().any(|label| *label > 1) {
+            return Err(Error::Request(format!(
+                "{} labels were given, expected 0 or 1 for each of {} sequences",
+                labels.len(),
+                self.sequences.batch
+            )));
+        }
+        Ok(Self {
+            labels: Some(labels),
+            ..self
+        })
+    }
+
+    /// Random words.
+    ///
+    /// # Errors
+    /// There are no sequences or no words in them.
+    pub fn seeded(config: &Config, seed: u64, sequences: Sequences) -> Result<Self, Error> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let known = config.vocab_size as u64;
+        let words = (0..sequences.batch * sequences.tokens)
+            // The bias of the remainder is below 2^-32 for any vocabulary.
+            .map(|_| u32::try_from(rng.next_u64() % known).expect("ids are 32-bit"))
+            .collect();
+        Self::new(config, sequences, words)
+    }
+
+    /// How many, and how long.
+    pub const fn sequences(&self) -> Sequences {
+        self.sequences
+    }
+
+    /// What is known of the sequences.
+    pub fn labels(&self) -> Option<&[u32]> {
+        self.labels.as_deref()
+    }
+
+    /// Word ids, `[batch, words]`.
+    ///
+    /// # Errors
+    /// The device is out of memory.
+    pub fn on_device(&self, device: &Device) -> CandleResult<Tensor> {
+        let Sequences { batch, tokens } = self.sequences;
+        Tensor::from_slice(&self.words, (batch, tokens), device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEQUENCES: Sequences = Sequences {
+        batch: 2,
+        tokens: 3,
+    };
+
+    #[test]
+    fn what_the_model_cannot_read_is_refused() {
+        let config = Config::named("lstm-sentiment").expect("a name of this worker");
+        let new = |words: &[u32]| Inputs::new(&config, SEQUENCES, words.to_vec());
+        for (words, part) in [
+            (
+                &[1, 2, 3, 4, 5][..],
+                "5 words were given, expected 3 in each of 2",
+            ),
+            (&[1, 2, 3, 4, 5, 5000], "word 5000 is unknown"),
+        ] {
+            let message = new(words).expect_err("unfit").to_string();
+            assert!(message.contains(part), "{message}");
+        }
+        let inputs = new(&[1, 2, 3, 4, 5, 4999]).expect("fits");
+        for labels in [vec![0], vec![0, 2]] {
+            let message = inputs.clone().with_labels(labels).expect_err("unfit");
+            assert!(message.to_string().contains("expected 0 or 1"), "{message}");
+        }
+    }
+
+    #[test]
+    fn seeded_words_repeat_and_differ() {
+        let config = Config::named("lstm-sentiment").expect("a name of this worker");
+        let of = |seed| Inputs::seeded(&config, seed, SEQUENCES).expect("fits");
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+    }
+}

@@ -1,0 +1,17 @@
+//! How good a run's outputs are, from these outputs: text with known answers goes in, and what
+//! comes out is compared with the answers and with what f32 weights make of the same text.
+//!
+//! Nothing here runs a model but [`study`]; the families hand their outputs over. `docs/quality.md`
+//! says which metric means what.
+
+mod choices;
+mod sequences;
+pub mod study;
+#[cfg(test)]
+mod tests;
+mod text;
+mod weights;
+
+pub use choices::{METRICS as CHOICE_METRICS, choices};
+pub use sequences::{Known, METRICS as SEQUENCE_METRICS, logprob_of, logprobs};
+pub use text::{TEXT_VARIABLE, Text, Texts};
