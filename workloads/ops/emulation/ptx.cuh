@@ -27,6 +27,11 @@ inline void store(void* address, uint4 v, EMULATION_SITE) {
     *static_cast<uint4*>(address) = v;
 }
 inline void prefetch_l2(const void*) {}
+inline void prefetch_l2(const void* address, unsigned bytes, EMULATION_SITE) {
+    emulation::require_aligned(address, 16, "prefetch of 16 bytes", site);
+    emulation::require_aligned(reinterpret_cast<const void*>(uintptr_t(bytes)), 16,
+                               "size of a prefetch", site);
+}
 
 // ---- Copies that run by themselves ----
 
@@ -74,6 +79,15 @@ inline void mma_16x8x16_new(float (&d)[4], const uint32_t (&a)[4], const uint32_
                             EMULATION_SITE) {
     for (float& sum : d) sum = 0.0f;
     emulation::multiply(d, a, b, emulation::format_of<T>(), site);
+}
+inline void mma_16x8x32(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                        EMULATION_SITE) {
+    emulation::multiply_bytes(d, a, b, site);
+}
+inline void mma_16x8x32_new(int (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                            EMULATION_SITE) {
+    for (int& sum : d) sum = 0;
+    emulation::multiply_bytes(d, a, b, site);
 }
 inline void mma_16x8x8_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                             EMULATION_SITE) {

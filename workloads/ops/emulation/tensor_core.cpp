@@ -1,10 +1,11 @@
 // Matrices whose elements are spread over the lanes of a warp.
 //
-// With g = lane / 4 and t = lane % 4, registers of two 16-bit elements or one in tf32:
+// With g = lane / 4 and t = lane % 4, registers of four bytes, two 16-bit
+// elements or one in tf32:
 //   a: A[g][.], A[g+8][.], then the same rows, half the depth further on
 //   b: B[.][g], then half the depth further on
 //   d: D[g][2t], D[g][2t+1], D[g+8][2t], D[g+8][2t+1]
-// where [.] is 2t, 2t+1 for 16 bits and t for tf32.
+// where [.] is 4t to 4t+3 for bytes, 2t, 2t+1 for 16 bits and t for tf32.
 
 #include "tensor_core.h"
 
@@ -81,6 +82,34 @@ void multiply_all(void* const* brought, unsigned, Site) {
     }
 }
 
+struct ByteOperands {
+    int* d;
+    const uint32_t *a, *b;
+};
+
+int8_t byte_of(uint32_t word, int i) { return int8_t(word >> (8 * i)); }
+
+void multiply_all_bytes(void* const* brought, unsigned, Site) {
+    int8_t a[16][32], b[32][8];
+    for (int lane = 0; lane < 32; ++lane) {
+        const auto& mine = *static_cast<const ByteOperands*>(brought[lane]);
+        const int g = lane / 4, t = lane % 4;
+        for (int i = 0; i < 4; ++i) {
+            for (int part = 0; part < 4; ++part)
+                a[g + part % 2 * 8][4 * t + i + part / 2 * 16] = byte_of(mine.a[part], i);
+            for (int part = 0; part < 2; ++part)
+                b[4 * t + i + part * 16][g] = byte_of(mine.b[part], i);
+        }
+    }
+    for (int lane = 0; lane < 32; ++lane) {
+        const auto& mine = *static_cast<const ByteOperands*>(brought[lane]);
+        for (int i = 0; i < 4; ++i) {
+            const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+            for (int k = 0; k < 32; ++k) mine.d[i] += a[row][k] * b[k][column];
+        }
+    }
+}
+
 }  // namespace
 
 void load_matrices(uint32_t* r, int count, bool transposed, const void* row, Site site) {
@@ -95,6 +124,11 @@ void multiply(float* d, const uint32_t* a, const uint32_t* b, Format format, Sit
                               : format == Format::Bf16 ? multiply_all<Format::Bf16>
                                                        : multiply_all<Format::Tf32>;
     meet("mma", 0xffffffffu, &mine, exchange, site);
+}
+
+void multiply_bytes(int* d, const uint32_t* a, const uint32_t* b, Site site) {
+    ByteOperands mine{d, a, b};
+    meet("mma of bytes", 0xffffffffu, &mine, multiply_all_bytes, site);
 }
 
 }  // namespace emulation

@@ -22,4 +22,7 @@ void load_matrices(uint32_t* r, int count, bool transposed, const void* row, Sit
 // d += a · b, 16×8 by a depth of 16 (8 in tf32).
 void multiply(float* d, const uint32_t* a, const uint32_t* b, Format format, Site site);
 
+// d += a · b of signed bytes, 16×8 by a depth of 32.
+void multiply_bytes(int* d, const uint32_t* a, const uint32_t* b, Site site);
+
 }  // namespace emulation

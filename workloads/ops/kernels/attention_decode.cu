@@ -9,22 +9,28 @@
 // - Bytes decide, so they are kept in flight: each warp has a ring of its own of 3 to 4 units of
 //   16 keys with their values (8 KiB at a head of 128), filled by cp.async. Warps never wait for
 //   each other before the end. Two blocks of 4 warps per multiprocessor hold up to 192 KiB in
-//   flight; 4.3 TB/s at 800 ns need 26 KiB.
+//   flight; 4.3 TB/s at 800 ns need 26 KiB. Where few heads are divided among many blocks, a ring
+//   is 2 units: a warp has few, and the kernel behind finds shared memory to begin in.
 // - The query heads that share keys (GQA, MQA) are the 16 rows of a tensor-core tile, more than 16
 //   of them several tiles. Also for one row the tensor cores are the cheap way: about 100
 //   instructions for 16 keys, a third of what multiply-adds and shuffles would take.
-// - The copy of keys that earlier steps have left begins before the kernel in front of this one
-//   has ended (programmatic dependent launch); queries and the newest key wait for it. Only what
-//   an earlier step wrote is read early. A kernel that lets the next one begin before it has
-//   itself waited (skinny products do) is no barrier, but the one in front of attention, which
-//   stores keys and values, waits first: when it lets this one begin, all before it is complete.
+// - The copy of keys that earlier steps have left begins before the kernels in front of this one
+//   have ended (programmatic dependent launch); queries and the newest key wait for them. Only what
+//   an earlier step wrote is read early. That it is there needs one kernel in each step that lets
+//   the next one begin only after it has itself waited: the lookup of the token's embedding, behind
+//   the kernel that moves the position on, is one.
+// - `attention_step` takes query, key and value as the fused projection leaves them and rotates them
+//   itself, which saves a kernel in front of it. The block with the newest place puts its key and
+//   value into shared memory, where it needs them, and into the cache, where no block of the same
+//   launch looks for them.
 //
 // Precision: as in attention_prefill.cu.
 //
-// Bytes of shared memory: 4 warps * stages * 2 * 16 * row_bytes; stages 4 and row_bytes 128 at
-// heads up to 64, 3 and 256 above.
+// Bytes of shared memory: 4 warps * stages * 2 * 16 * row_bytes; row_bytes is 128 at heads up to 64,
+// 256 above; for `attention_step`, the rows of the query behind that.
 #include "attention_combine.cuh"
 #include "attention_tile.cuh"
+#include "vector.cuh"
 
 namespace attention {
 
@@ -32,14 +38,39 @@ constexpr int decode_warps = 4;
 constexpr int decode_rows = 16;
 constexpr int unit_keys = 16;
 
-// No pointer is __restrict__: the compiler might move a read in front of wait_for_previous().
+// What a step takes from the fused projection instead of a query and a cache with the newest key.
+template <typename T>
+struct Fresh {
+    const float *cos, *sin;  // [positions, Dim / 2], or null
+    T *keys, *values;        // the cache
+};
+
+// Neighbours `column`, `column + 1` of a head, rotated by the angles of a position. The same as in
+// rope.cu.
 template <typename T, int Dim>
+__device__ __forceinline__ uint32_t rotated_pair(const T* head, int column, const float* cos,
+                                                 const float* sin) {
+    if (cos == nullptr) return *reinterpret_cast<const uint32_t*>(head + column);
+    bool second = column >= Dim / 2;
+    int angle = second ? column - Dim / 2 : column;
+    int other = second ? angle : column + Dim / 2;
+    float2 c = *reinterpret_cast<const float2*>(cos + angle);
+    float2 s = *reinterpret_cast<const float2*>(sin + angle);
+    if (!second) s = make_float2(-s.x, -s.y);
+    return ptx::pack<T>(to_float(head[column]) * c.x + to_float(head[other]) * s.x,
+                        to_float(head[column + 1]) * c.y + to_float(head[other + 1]) * s.y);
+}
+
+// No pointer is __restrict__: the compiler might move a read in front of wait_for_previous().
+//
+// FRESH: `query` is rows of the fused projection: heads of the query, then of the key, of the value.
+template <typename T, int Dim, int stages, bool FRESH>
 __device__ __forceinline__ void decode(
     const T* query, const T* keys, const T* values, T* out, const uint32_t* position_tensor,
     int position, int capacity, float* partials, uint32_t* counters, int kv_heads, int sharing,
-    float scale_log2, long long key_batch, long long key_head, long long key_row) {
+    float scale_log2, long long key_batch, long long key_head, long long key_row,
+    Fresh<T> fresh = {}) {
     using Rows = Tile<Dim>;
-    constexpr int stages = Dim <= 64 ? 4 : 3;
     constexpr int tile_bytes = unit_keys * Rows::row_bytes;
     constexpr int steps_of_dim = Dim / 16;
     constexpr float infinity = __builtin_huge_valf();
@@ -68,8 +99,25 @@ __device__ __forceinline__ void decode(
     values += sequence * key_batch + kv_head * key_head;
     long long row_of_query =
         (static_cast<long long>(sequence) * kv_heads + kv_head) * sharing + first_row;
-    query += row_of_query * Dim;
     out += row_of_query * Dim;
+
+    // The newest place, which this block adds to the cache, and how many are there without it.
+    bool adds = FRESH && position < capacity;
+    int stored = adds ? visible - 1 : visible;
+    const T* fresh_key = nullptr;
+    if constexpr (FRESH) {
+        query += static_cast<long long>(sequence) * (sharing + 2) * kv_heads * Dim;
+        fresh_key = query + (sharing * kv_heads + kv_head) * Dim;
+        query += (kv_head * sharing + first_row) * Dim;
+        fresh.keys += sequence * key_batch + kv_head * key_head;
+        fresh.values += sequence * key_batch + kv_head * key_head;
+        if (fresh.cos != nullptr && adds) {
+            fresh.cos += static_cast<long long>(position) * (Dim / 2);
+            fresh.sin += static_cast<long long>(position) * (Dim / 2);
+        }
+    } else {
+        query += row_of_query * Dim;
+    }
 
     // ---- this warp's ring ----
     unsigned char* ring = shared + warp * stages * 2 * tile_bytes;
@@ -77,12 +125,12 @@ __device__ __forceinline__ void decode(
         unsigned char* tile = ring + stage * 2 * tile_bytes;
         int first = unit * unit_keys;
         long long offset = first * key_row;
-        copy_rows<T, Dim, unit_keys, 32>(tile, keys + offset, key_row, visible - first, lane);
+        copy_rows<T, Dim, unit_keys, 32>(tile, keys + offset, key_row, stored - first, lane);
         copy_rows<T, Dim, unit_keys, 32>(tile + tile_bytes, values + offset, key_row,
-                                         visible - first, lane);
+                                         stored - first, lane);
     };
-    // Units without the newest key were complete before the kernel in front of this one began.
-    auto is_old = [&](int unit) { return (unit + 1) * unit_keys < visible; };
+    // Units without the newest key were complete before this step began.
+    auto is_old = [&](int unit) { return FRESH || (unit + 1) * unit_keys < visible; };
     int first_unit = share.first + warp;
 #pragma unroll
     for (int stage = 0; stage < stages; ++stage) {
@@ -92,8 +140,8 @@ __device__ __forceinline__ void decode(
             ptx::copy_async_commit();
         }
     }
-    ptx::wait_for_previous();
     ptx::let_next_begin();
+    ptx::wait_for_previous();
 #pragma unroll
     for (int stage = 0; stage < stages; ++stage) {
         int unit = first_unit + stage * decode_warps;
@@ -104,6 +152,44 @@ __device__ __forceinline__ void decode(
             copy_unit(unit, stage);
             ptx::copy_async_commit();
         }
+    }
+
+    // ---- 16 bytes of the newest key or value for each lane of the warp that has its unit ----
+    int newest_unit = position / unit_keys;
+    uint4 newest = make_uint4(0, 0, 0, 0);
+    bool is_value = lane >= Rows::pieces;
+    int newest_piece = is_value ? lane - Rows::pieces : lane;
+    if constexpr (FRESH) {
+        adds = adds && newest_unit >= first_unit && newest_unit < share.end &&
+               (newest_unit - first_unit) % decode_warps == 0;
+        if (adds && newest_piece < Rows::pieces) {
+            if (is_value) {
+                newest = ptx::load(fresh_key + kv_heads * Dim + newest_piece * 8);
+            } else {
+                int column = newest_piece * 8;
+                newest.x = rotated_pair<T, Dim>(fresh_key, column, fresh.cos, fresh.sin);
+                newest.y = rotated_pair<T, Dim>(fresh_key, column + 2, fresh.cos, fresh.sin);
+                newest.z = rotated_pair<T, Dim>(fresh_key, column + 4, fresh.cos, fresh.sin);
+                newest.w = rotated_pair<T, Dim>(fresh_key, column + 6, fresh.cos, fresh.sin);
+            }
+            // Several groups of query heads may share the key.
+            if (first_row == 0) {
+                T* cache = is_value ? fresh.values : fresh.keys;
+                ptx::store(cache + position * key_row + newest_piece * 8, newest);
+            }
+        }
+    }
+
+    // ---- queries, rotated once for all warps ----
+    if constexpr (FRESH) {
+        T* rotated = reinterpret_cast<T*>(shared + decode_warps * stages * 2 * tile_bytes);
+        for (int index = thread; index < rows * (Dim / 2); index += decode_warps * 32) {
+            int row = index / (Dim / 2), column = index % (Dim / 2) * 2;
+            *reinterpret_cast<uint32_t*>(rotated + row * Dim + column) =
+                rotated_pair<T, Dim>(query + row * Dim, column, fresh.cos, fresh.sin);
+        }
+        query = rotated;
+        __syncthreads();
     }
 
     // ---- queries, straight into fragments: rows without a query are zeros ----
@@ -137,8 +223,16 @@ __device__ __forceinline__ void decode(
     for (int unit = first_unit; unit < share.end; unit += decode_warps) {
         ptx::copy_async_wait<stages - 1>();
         ptx::warp_barrier();
-        const unsigned char* key_tile = ring + stage * 2 * tile_bytes;
-        const unsigned char* value_tile = key_tile + tile_bytes;
+        unsigned char* key_tile = ring + stage * 2 * tile_bytes;
+        unsigned char* value_tile = key_tile + tile_bytes;
+        if (FRESH && adds && unit == newest_unit) {
+            // Over the zeros of its row, which every lane's copies have left by now.
+            if (newest_piece < Rows::pieces)
+                ptx::store((is_value ? value_tile : key_tile) +
+                               Rows::offset(position % unit_keys, newest_piece),
+                           newest);
+            ptx::warp_barrier();
+        }
 
         // ---- scores of 16 keys ----
         float scores[2][4] = {{0.0f, 0.0f, 0.0f, 0.0f}, {0.0f, 0.0f, 0.0f, 0.0f}};
@@ -240,24 +334,39 @@ __device__ __forceinline__ void decode(
 
 }  // namespace attention
 
-// attention_decode_{type}_{head size}
-#define ATTENTION_DECODE(NAME, TYPE, DIM)                                                        \
+// attention_decode_{type}_{head size} and attention_step_…, and both with rings of two units: …_short_…
+#define ATTENTION_DECODE(NAME, TYPE, DIM, STAGES)                                                \
     extern "C" __global__ void __launch_bounds__(128, 2) attention_decode_##NAME##_##DIM(        \
         const TYPE* query, const TYPE* keys, const TYPE* values, TYPE* out,                      \
         const uint32_t* position_tensor, int position, int capacity, float* partials,            \
         uint32_t* counters, int kv_heads, int sharing, float scale_log2, long long key_batch,    \
         long long key_head, long long key_row) {                                                 \
-        attention::decode<TYPE, DIM>(query, keys, values, out, position_tensor, position,        \
-                                     capacity, partials, counters, kv_heads, sharing,            \
-                                     scale_log2, key_batch, key_head, key_row);                  \
+        attention::decode<TYPE, DIM, STAGES, false>(                                             \
+            query, keys, values, out, position_tensor, position, capacity, partials, counters,   \
+            kv_heads, sharing, scale_log2, key_batch, key_head, key_row);                        \
+    }                                                                                            \
+    extern "C" __global__ void __launch_bounds__(128, 2) attention_step_##NAME##_##DIM(          \
+        const TYPE* qkv, const float* cos, const float* sin, TYPE* keys, TYPE* values,           \
+        TYPE* out, const uint32_t* position_tensor, int position, int capacity, float* partials, \
+        uint32_t* counters, int kv_heads, int sharing, float scale_log2, long long key_batch,    \
+        long long key_head, long long key_row) {                                                 \
+        attention::decode<TYPE, DIM, STAGES, true>(                                              \
+            qkv, keys, values, out, position_tensor, position, capacity, partials, counters,     \
+            kv_heads, sharing, scale_log2, key_batch, key_head, key_row,                         \
+            {cos, sin, keys, values});                                                           \
     }
 
-#define ATTENTION_DECODE_ALL(NAME, TYPE) \
-    ATTENTION_DECODE(NAME, TYPE, 16)     \
-    ATTENTION_DECODE(NAME, TYPE, 32)     \
-    ATTENTION_DECODE(NAME, TYPE, 64)     \
-    ATTENTION_DECODE(NAME, TYPE, 80)     \
-    ATTENTION_DECODE(NAME, TYPE, 128)
+#define ATTENTION_DECODE_ALL(NAME, TYPE)        \
+    ATTENTION_DECODE(NAME, TYPE, 16, 4)         \
+    ATTENTION_DECODE(NAME, TYPE, 32, 4)         \
+    ATTENTION_DECODE(NAME, TYPE, 64, 4)         \
+    ATTENTION_DECODE(NAME, TYPE, 80, 3)         \
+    ATTENTION_DECODE(NAME, TYPE, 128, 3)        \
+    ATTENTION_DECODE(short_##NAME, TYPE, 16, 2) \
+    ATTENTION_DECODE(short_##NAME, TYPE, 32, 2) \
+    ATTENTION_DECODE(short_##NAME, TYPE, 64, 2) \
+    ATTENTION_DECODE(short_##NAME, TYPE, 80, 2) \
+    ATTENTION_DECODE(short_##NAME, TYPE, 128, 2)
 
 ATTENTION_DECODE_ALL(bf16, __nv_bfloat16)
 ATTENTION_DECODE_ALL(f16, __half)

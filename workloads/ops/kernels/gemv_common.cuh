@@ -24,6 +24,7 @@ constexpr unsigned GATED = 1;      // the weight is gate over up: out = silu(gat
 constexpr unsigned GELU_ERF = 2;   // out = gelu(weight · x + bias)
 constexpr unsigned GELU_TANH = 4;
 constexpr unsigned FRESH = 8;      // the weight was made by the kernel before this one
+constexpr unsigned STEPS_SHIFT = 8;  // from here on: a number of steps, see Job::steps
 
 // Everything but the weight.
 template <typename T>
@@ -37,6 +38,10 @@ struct Job {
     float epsilon;
 
     __device__ __forceinline__ bool gated() const { return flags & GATED; }
+
+    // gemv_dense: how many steps of the weight, behind those in the ring, are brought into the L2
+    // cache before the wait. gemv_parts: how many steps are a part of x.
+    __device__ __forceinline__ unsigned steps() const { return flags >> STEPS_SHIFT; }
 
     // Before the weight is read for the first time.
     __device__ __forceinline__ void await_weight() const {
@@ -68,13 +73,52 @@ struct Job {
     }
 };
 
-// Brings x into shared memory, `stride` values from row to row, zeros up to `padded` values, and
-// normalises it on the way. Rows are shared out to 8, 4, 2 or 1 warps each.
+// The norm's weight at the columns that a thread normalises, as far as they fit its registers. To
+// be loaded before the wait: it depends on nobody.
 template <typename T>
-__device__ __forceinline__ void stage(const Job<T>& job, T* staged, unsigned stride,
-                                      unsigned padded, float* scratch) {
+struct NormWeight {
+    static constexpr int KEPT = 2;
+    uint4 kept[KEPT];
+
+    __device__ __forceinline__ explicit NormWeight(const Job<T>& job) {
+#pragma unroll
+        for (int i = 0; i < KEPT; ++i) {
+            const unsigned k = column(i);
+            kept[i] = job.norm && k < job.in_features ? ptx::load(job.norm + k)
+                                                      : make_uint4(0, 0, 0, 0);
+        }
+    }
+
+    __device__ __forceinline__ static unsigned column(unsigned i) {
+        return (threadIdx.x + i * THREADS) * WIDE<T>;
+    }
+
+    // Normalises the thread's columns of a row.
+    __device__ __forceinline__ void apply(const Job<T>& job, T* row, float scale) const {
+        const auto one = [&](unsigned k, const uint4& raw) {
+            auto values = Lanes<T, WIDE<T>>::load(row + k);
+            const T* weight = reinterpret_cast<const T*>(&raw);
+#pragma unroll
+            for (int j = 0; j < WIDE<T>; ++j) values.v[j] *= scale * to_float(weight[j]);
+            values.store(row + k);
+        };
+#pragma unroll
+        for (int i = 0; i < KEPT; ++i) {
+            if (column(i) < job.in_features) one(column(i), kept[i]);
+        }
+        for (unsigned i = KEPT; column(i) < job.in_features; ++i)
+            one(column(i), ptx::load(job.norm + column(i)));
+    }
+};
+
+// Brings x into shared memory, `stride` values from row to row, zeros up to `padded` values, and
+// normalises it there. To be read, rows are shared out to 8, 4, 2 or 1 warps each; to be
+// normalised, columns are shared out to all threads, so that each needs little of the norm's weight.
+template <typename T>
+__device__ __forceinline__ void stage(const Job<T>& job, const NormWeight<T>& weight, T* staged,
+                                      unsigned stride, unsigned padded, float* scratch) {
     constexpr int W = WIDE<T>;
-    constexpr int AHEAD = 4;  // loads under way per thread
+    constexpr int AHEAD = 8;  // loads under way per thread
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const unsigned share = job.rows == 1 ? 8 : job.rows == 2 ? 4 : job.rows <= 4 ? 2 : 1;
     const unsigned teams = WARPS / share, team = warp / share;
@@ -102,25 +146,27 @@ __device__ __forceinline__ void stage(const Job<T>& job, T* staged, unsigned str
                 }
             }
         }
-        if (job.norm) {
-            squares = warp_sum(squares);
-            if (share > 1) {
-                if (lane == 0) scratch[warp] = squares;
-                __syncthreads();
-                squares = 0.0f;
-                for (unsigned i = 0; i < share; ++i) squares += scratch[team * share + i];
-            }
-            const float scale = rsqrtf(squares / job.in_features + job.epsilon);
-            for (unsigned k = first; k < min(end, job.in_features); k += hop) {
-                auto values = Lanes<T, W>::load(to + k);
-                const auto weight = Lanes<T, W>::load(job.norm + k);
-#pragma unroll
-                for (int i = 0; i < W; ++i) values.v[i] *= scale * weight.v[i];
-                values.store(to + k);
-            }
+        if (!job.norm) continue;
+        squares = warp_sum(squares);
+        if (lane == 0) scratch[warp] = squares;
+        __syncthreads();
+        for (unsigned i = 0; i < min(teams, job.rows - start); ++i) {
+            float sum = 0.0f;
+            for (unsigned part = 0; part < share; ++part) sum += scratch[i * share + part];
+            const float scale = rsqrtf(sum / job.in_features + job.epsilon);
+            weight.apply(job, staged + size_t(start + i) * stride, scale);
         }
+        // `scratch` is used again.
+        __syncthreads();
     }
     __syncthreads();
+}
+
+// The same, with the norm's weight read now.
+template <typename T>
+__device__ __forceinline__ void stage(const Job<T>& job, T* staged, unsigned stride,
+                                      unsigned padded, float* scratch) {
+    stage(job, NormWeight<T>(job), staged, stride, padded, scratch);
 }
 
 // Where a thread finds a row of x from some column on: in shared memory (STAGED, with zeros beyond
@@ -166,37 +212,59 @@ __device__ __forceinline__ float gelu_tanh(float x) {
     return 0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
 }
 
-// Adds up what the warps have found, in their order, and writes a tile of the result.
-// `partial` is [WARPS][TILE][columns], with at least as many columns as x has rows.
+// Writes a tile of the result: one value per thread at most, as there are at most 16 rows of x and
+// 16 of a tile. To be made before the tile is begun, so that what is added at the end is there by
+// then.
 template <typename T, int TILE>
-__device__ __forceinline__ void finish(const Job<T>& job, unsigned tile, const float* partial,
-                                       unsigned columns) {
-    const bool gated = job.gated();
-    const unsigned values = gated ? TILE / 2 : TILE;
-    const unsigned width = gated ? job.out_features / 2 : job.out_features;
-    const auto sum = [&](unsigned i, unsigned row) {
-        float total = 0.0f;
+struct Finish {
+    static_assert(TILE <= 16, "one value per thread");
+    unsigned i, row;  // within the tile
+    unsigned j;       // of the result
+    size_t place;
+    bool mine;
+    float added;
+
+    __device__ __forceinline__ Finish(const Job<T>& job, unsigned tile) {
+        const unsigned values = job.gated() ? TILE / 2 : TILE;
+        const unsigned width = job.gated() ? job.out_features / 2 : job.out_features;
+        i = threadIdx.x % values;
+        row = threadIdx.x / values;
+        j = job.template row_of<TILE>(tile, i);
+        place = size_t(row) * width + j;
+        mine = row < job.rows && j < width;
+        added = mine && job.residual ? to_float(job.residual[place]) : 0.0f;
+    }
+
+    // Adds up what the warps have found, in their order. `partial` is [WARPS][TILE][columns], with
+    // at least as many columns as x has rows.
+    __device__ __forceinline__ void write(const Job<T>& job, const float* partial,
+                                          unsigned columns) const {
+        if (!mine) return;
+        const auto sum = [&](unsigned from) {
+            float total = 0.0f;
 #pragma unroll
-        for (int warp = 0; warp < WARPS; ++warp)
-            total += partial[(warp * TILE + i) * columns + row];
-        return total;
-    };
-    for (unsigned at = threadIdx.x; at < values * job.rows; at += THREADS) {
-        const unsigned i = at % values, row = at / values;
-        const unsigned j = job.template row_of<TILE>(tile, i);
-        if (j >= width) continue;
-        const size_t place = size_t(row) * width + j;
-        float value = sum(i, row);
-        if (gated) {
-            value = silu(value) * sum(i + TILE / 2, row);
+            for (int warp = 0; warp < WARPS; ++warp)
+                total += partial[(warp * TILE + from) * columns + row];
+            return total;
+        };
+        float value = sum(i);
+        if (job.gated()) {
+            value = silu(value) * sum(i + TILE / 2);
         } else {
             if (job.bias) value += to_float(job.bias[j]);
             if (job.flags & GELU_ERF) value = gelu_erf(value);
             if (job.flags & GELU_TANH) value = gelu_tanh(value);
-            if (job.residual) value += to_float(job.residual[place]);
+            value += added;
         }
         job.out[place] = from_float<T>(value);
     }
+};
+
+// The same, with what is added read now.
+template <typename T, int TILE>
+__device__ __forceinline__ void finish(const Job<T>& job, unsigned tile, const float* partial,
+                                       unsigned columns) {
+    Finish<T, TILE>(job, tile).write(job, partial, columns);
 }
 
 }  // namespace gemv

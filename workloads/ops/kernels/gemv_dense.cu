@@ -1,24 +1,30 @@
 // Weights in bf16 and f16 with up to 8 or 16 rows of x, on tensor cores.
-//
-// A tile is 16 rows of the weight: operand a of the multiplication, x^T is operand b with 8 rows of
-// x as its columns. The order of k within a step is free as long as both operands share it, so each
-// thread takes 16 bytes side by side of "its" row: the quad of a row reads 64 bytes, twice, which
-// are the values that the layout of operand a wants from it for four multiplications. That takes
-// a quarter of the instructions of a kernel of multiply-adds, even for a single row.
 
-#include "gemv_common.cuh"
+#include "gemv_tensor.cuh"
 
 namespace gemv {
 
-constexpr int TILE = 16;
-constexpr int DEPTH = 64;   // values of k of a step of a warp
-constexpr int PIECES = 4;   // of 16 bytes, per thread and step
-constexpr int STAGES = 5;   // steps on their way: 80 KiB per block
+// Brings what this block will need next, behind the steps that its ring holds, into the L2 cache.
+// Between two products the memory would rest while x is made and spread; the less so, the longer
+// the work in front of this one takes without reading much (attention).
+template <typename T>
+__device__ __forceinline__ void fetch_early(const T* weight, const Job<T>& job,
+                                            unsigned steps_of_tile) {
+    constexpr unsigned STEPS_AT_ONCE = THREADS / TILE;
+    const unsigned end = STAGES - 1 + job.steps();
+    for (unsigned step = STAGES - 1 + threadIdx.x / TILE; step < end; step += STEPS_AT_ONCE) {
+        const unsigned tile = blockIdx.x + step / steps_of_tile * gridDim.x;
+        if (tile >= job.template tiles<TILE>()) break;
+        const unsigned row = job.template row_of<TILE>(tile, threadIdx.x % TILE);
+        const unsigned k = step % steps_of_tile * HOP;
+        if (row < job.out_features && k < job.in_features)
+            ptx::prefetch_l2(weight + size_t(row) * job.in_features + k,
+                             min(HOP, job.in_features - k) * unsigned(sizeof(T)));
+    }
+}
 
 template <typename T, int N, bool STAGED>
 __device__ __forceinline__ void dense(const T* weight, const Job<T>& job) {
-    constexpr unsigned HOP = WARPS * DEPTH;  // from step to step
-    constexpr unsigned SLOT = PIECES * THREADS;
     const unsigned thread = ptx::keep(threadIdx.x);
     const unsigned lane = thread % 32, warp = thread / 32;
     const unsigned g = lane / 4, t = lane % 4;
@@ -68,18 +74,23 @@ __device__ __forceinline__ void dense(const T* weight, const Job<T>& job) {
         ptx::copy_async_commit();
     };
     job.await_weight();
+    ptx::let_next_begin();
     aim();
     for (int slot = 0; slot < STAGES - 1; ++slot) fetch(slot);
-    job.prefetch_norm();
-    ptx::let_next_begin();
-    ptx::wait_for_previous();
     if constexpr (STAGED) {
+        const NormWeight<T> norm(job);
+        fetch_early<T>(weight, job, (padded + HOP - 1) / HOP);
         clear(zeros, DEPTH * sizeof(T));
-        stage(job, staged, stride, padded, scratch);
+        ptx::wait_for_previous();
+        stage(job, norm, staged, stride, padded, scratch);
+    } else {
+        fetch_early<T>(weight, job, (padded + HOP - 1) / HOP);
+        ptx::wait_for_previous();
     }
 
     unsigned slot = 0, parity = 0;
     for (unsigned tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+        const Finish<T, TILE> finish(job, tile);
         float sums[N][4] = {};
         for (unsigned k = start; k - start < padded; k += HOP) {
             fetch(slot == 0 ? STAGES - 1 : slot - 1);
@@ -119,7 +130,7 @@ __device__ __forceinline__ void dense(const T* weight, const Job<T>& job) {
             }
         }
         __syncthreads();
-        finish<T, TILE>(job, tile, all, columns);
+        finish.write(job, all, columns);
         parity ^= 1;
     }
 }
@@ -128,7 +139,7 @@ __device__ __forceinline__ void dense(const T* weight, const Job<T>& job) {
 
 // Without `_direct`: x in shared memory, and the norm if there is one.
 #define DENSE(NAME, T, N, STAGED)                                                                 \
-    extern "C" __global__ void __launch_bounds__(gemv::THREADS)                                   \
+    extern "C" __global__ void __launch_bounds__(gemv::THREADS, 3)                                \
         NAME(const T* weight, const T* x, const T* norm, const T* bias, const T* residual,        \
              T* out, unsigned out_features, unsigned in_features, unsigned rows, unsigned flags,  \
              float epsilon) {                                                                     \

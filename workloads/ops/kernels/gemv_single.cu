@@ -46,12 +46,14 @@ __device__ __forceinline__ void single(const float* weight, const Job<float>& jo
     };
     job.await_weight();
     for (int slot = 0; slot < STAGES - 1; ++slot) fetch(slot);
-    job.prefetch_norm();
     ptx::let_next_begin();
-    ptx::wait_for_previous();
     if constexpr (STAGED) {
+        const NormWeight<float> norm(job);
         clear(zeros, 16);
-        stage(job, staged, stride, stride, scratch);
+        ptx::wait_for_previous();
+        stage(job, norm, staged, stride, stride, scratch);
+    } else {
+        ptx::wait_for_previous();
     }
 
     unsigned slot = 0, parity = 0;

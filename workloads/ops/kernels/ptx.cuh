@@ -81,6 +81,16 @@ __device__ __forceinline__ void prefetch_l2(const void* address) {
     asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
 }
 
+// The same with a whole range, where the GPU can; address and size are multiples of 16 bytes.
+__device__ __forceinline__ void prefetch_l2(const void* address, unsigned bytes) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(address), "r"(bytes));
+#else
+    for (unsigned at = 0; at < bytes; at += 128)
+        prefetch_l2(static_cast<const char*>(address) + at);
+#endif
+}
+
 // ---- Copies from global to shared memory that run by themselves ----
 
 __device__ __forceinline__ uint32_t shared_address(const void* pointer) {
@@ -219,6 +229,27 @@ __device__ __forceinline__ void mma_16x8x16_new<__half>(float (&d)[4], const uin
         "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
         : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(0.0f));
+}
+
+// The same with signed bytes, depth 32, summed in whole numbers: d += a · b. Registers hold four bytes,
+// of columns 4t..4t+3 where those above hold 2t, 2t+1.
+__device__ __forceinline__ void mma_16x8x32(int (&d)[4], const uint32_t (&a)[4],
+                                            const uint32_t (&b)[2]) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+        "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// d = a · b.
+__device__ __forceinline__ void mma_16x8x32_new(int (&d)[4], const uint32_t (&a)[4],
+                                                const uint32_t (&b)[2]) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+        "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
+        : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(0));
 }
 
 // The same in tf32, depth 8: a: 16×8, b: 8×8, values are f32 bits rounded by `to_tf32`.

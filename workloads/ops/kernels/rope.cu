@@ -14,8 +14,8 @@ __device__ __forceinline__ void split_rotate_store(const T* qkv, const float* co
                                                    unsigned length, unsigned heads,
                                                    unsigned kv_heads, unsigned d, unsigned capacity,
                                                    unsigned positions) {
-    ptx::wait_for_previous();
     ptx::let_next_begin();
+    ptx::wait_for_previous();
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= total) return;
     const unsigned half_vectors = d / 2 / LANES, all_heads = heads + 2 * kv_heads;

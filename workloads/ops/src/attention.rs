@@ -14,6 +14,7 @@ pub mod naive;
 mod operands;
 mod plan;
 mod scratch;
+mod step;
 
 use candle_core::{Result, Tensor};
 
@@ -23,6 +24,7 @@ use crate::{Start, plain};
 
 pub(crate) use cases::cases;
 pub use scratch::DecodeScratch;
+pub use step::Step;
 
 use operands::{DecodeOperands, EncoderOperands, PrefillOperands};
 
@@ -106,9 +108,10 @@ pub fn prefill(
 /// A step of cross-attention is this, too, with `Start::At(places - 1)`.
 ///
 /// On a GPU the kernel begins to read places before `position`, and the position itself, while the
-/// operation before it still runs, to hide the way to memory. That operation may write the query
-/// and the place `position`. The position and earlier places must have been written by an earlier
-/// step, which is what a decoder does.
+/// operations before it still run, to hide the way to memory. They may write the query and the
+/// place `position`. The position and earlier places must have been written by an earlier step, and
+/// an [`crate::embedding::lookup`] (which begins only when all before it is done) must lie between:
+/// that is what a decoder does.
 ///
 /// # Errors
 /// Shapes or formats differ, the position is not in the cache, the scratch was made for less, a
@@ -124,7 +127,7 @@ pub fn decode(
 ) -> Result<()> {
     let operands = DecodeOperands::new(query, keys, values, position, out)?;
     if let Some(gpu) = Gpu::of(out) {
-        return launch::decode(gpu, &operands, scale, scratch);
+        return launch::decode(gpu, &operands, None, scale, scratch);
     }
     let position = operands.position_on_host()?;
     let computed = plain::attention::prefill(query, keys, values, position, true, scale)?;

@@ -67,13 +67,30 @@ fn first_line(error: &candle_core::Error) -> String {
 
 fn compare(case: &Case, device: &Device) -> Result<(Option<f64>, bool)> {
     let operands = operands(case)?;
+    let found = call_once(case, &operands, device)?;
+    let again = call_once(case, &operands, device)?;
+    let bits = |outputs: &[Vec<f64>]| -> Vec<u64> {
+        outputs
+            .iter()
+            .flatten()
+            .map(|value| value.to_bits())
+            .collect()
+    };
+    let largest = distance(case, &operands, &found)?;
+    Ok((largest, bits(&found) == bits(&again)))
+}
+
+/// How far outputs lie from the plain ones, as [`Checked::difference`].
+pub(crate) fn distance(
+    case: &Case,
+    operands: &[Tensor],
+    found: &[Vec<f64>],
+) -> Result<Option<f64>> {
     let wide = operands
         .iter()
         .map(|operand| in_format(operand, case.dtype, DType::F32))
         .collect::<Result<Vec<_>>>()?;
     let expected = (case.plain)(&wide)?;
-    let found = call_once(case, &operands, device)?;
-    let again = call_once(case, &operands, device)?;
     if found.len() != expected.len() {
         candle_core::bail!(
             "{} has {} outputs, the plain version {}",
@@ -89,14 +106,7 @@ fn compare(case: &Case, device: &Device) -> Result<(Option<f64>, bool)> {
             _ => None,
         };
     }
-    let bits = |outputs: &[Vec<f64>]| -> Vec<u64> {
-        outputs
-            .iter()
-            .flatten()
-            .map(|value| value.to_bits())
-            .collect()
-    };
-    Ok((largest, bits(&found) == bits(&again)))
+    Ok(largest)
 }
 
 /// The operands of a case on the CPU: drawn from a seed of its name, floating ones in its format.
@@ -118,7 +128,11 @@ fn in_format(operand: &Tensor, from: DType, to: DType) -> Result<Tensor> {
 }
 
 /// The outputs of one call with copies of the operands.
-fn call_once(case: &Case, operands: &[Tensor], device: &Device) -> Result<Vec<Vec<f64>>> {
+pub(crate) fn call_once(
+    case: &Case,
+    operands: &[Tensor],
+    device: &Device,
+) -> Result<Vec<Vec<f64>>> {
     let own = operands
         .iter()
         .map(|operand| operand.copy()?.to_device(device))

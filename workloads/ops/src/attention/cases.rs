@@ -84,6 +84,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 .map(|sequences| sequences.case(dtype)),
         );
         cases.extend(Step::all().into_iter().map(|step| step.case(dtype)));
+        cases.extend(Step::all().into_iter().map(|step| step.whole(dtype)));
     }
     cases
 }

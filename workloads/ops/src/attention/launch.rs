@@ -7,8 +7,9 @@ use super::plan::{
     DecodePlan, PrefillPlan, PrefillWork, decode_rows, head_size, prefill_f32_shared_bytes,
 };
 use super::scratch::DecodeScratch;
-use crate::cuda::Argument::{self, Count, Long, Maybe, Number, Position, Read, Write};
+use crate::cuda::Argument::{self, Count, Extend, Long, Maybe, Number, Position, Read, Write};
 use crate::cuda::{Gpu, Kernel, kernel_name, wide};
+use crate::rope::Tables;
 
 /// Kernels take exponentials to the base 2.
 fn to_base_2(scale: f32) -> Result<f32> {
@@ -101,9 +102,17 @@ pub(super) fn prefill(gpu: Gpu<'_>, operands: &PrefillOperands<'_>, scale: f32) 
     )
 }
 
+/// Where the query and the newest key and value come from, if not from the operands.
+#[derive(Clone, Copy)]
+pub(super) struct Newest<'a> {
+    pub(super) qkv: &'a Tensor,
+    pub(super) tables: Option<&'a Tables>,
+}
+
 pub(super) fn decode(
     gpu: Gpu<'_>,
     operands: &DecodeOperands<'_>,
+    newest: Option<Newest<'_>>,
     scale: f32,
     scratch: &DecodeScratch,
 ) -> Result<()> {
@@ -117,8 +126,9 @@ pub(super) fn decode(
         out,
     } = operands;
     check(op, shape.d, &[keys, values], out)?;
-    if !wide(&[query], shape.d) {
-        bail!("{op}: query does not begin at a multiple of 16 bytes");
+    let source = newest.map_or(*query, |newest| newest.qkv);
+    if !wide(&[source], shape.d) {
+        bail!("{op}: the query does not begin at a multiple of 16 bytes");
     }
     let groups = shape.batch * shape.kv_heads;
     let sharing = shape.heads / shape.kv_heads;
@@ -136,20 +146,34 @@ pub(super) fn decode(
             shape.places
         );
     }
-    let root = kernel_name("attention_decode", shape.dtype, true)?;
+    let root = match (newest, plan.short) {
+        (None, false) => "attention_decode",
+        (None, true) => "attention_decode_short",
+        (Some(_), false) => "attention_step",
+        (Some(_), true) => "attention_step_short",
+    };
+    let root = kernel_name(root, shape.dtype, true)?;
     let name = format!("{root}_{}", shape.d);
     let file = match shape.dtype {
         DType::F32 => "attention_f32",
         _ => "attention_decode",
     };
+    let query_bytes = sharing.min(decode_rows(shape.dtype)) * shape.d * shape.dtype.size_in_bytes();
     let kernel = Kernel::new(file, &name)
         .grid([plan.splits, plan.tiles, groups])
         .threads(128)
-        .shared(plan.shared_bytes);
-    let arguments = [
-        Read(query),
-        Read(&keys.memory),
-        Read(&values.memory),
+        .shared(plan.shared_bytes + newest.map_or(0, |_| query_bytes));
+    let tensors = match newest {
+        None => vec![Read(query), Read(&keys.memory), Read(&values.memory)],
+        Some(Newest { qkv, tables }) => vec![
+            Read(qkv),
+            Maybe(tables.map(|tables| &tables.cos)),
+            Maybe(tables.map(|tables| &tables.sin)),
+            Extend(&keys.memory),
+            Extend(&values.memory),
+        ],
+    };
+    let sizes = [
         Write(out),
         Position(*position),
         Count(shape.places),
@@ -159,5 +183,8 @@ pub(super) fn decode(
         Count(sharing),
         Number(to_base_2(scale)?),
     ];
-    gpu.launch(&kernel, &[&arguments[..], &strides(keys.strides)].concat())
+    gpu.launch(
+        &kernel,
+        &[&tensors[..], &sizes, &strides(keys.strides)].concat(),
+    )
 }

@@ -117,6 +117,8 @@ pub(super) struct DecodePlan {
     pub(super) splits: usize,
     /// Groups of query heads that share a key head.
     pub(super) tiles: usize,
+    /// Rings of two units, so that the next kernel has room beside two blocks of this one.
+    pub(super) short: bool,
     pub(super) shared_bytes: usize,
 }
 
@@ -136,7 +138,16 @@ impl DecodePlan {
         // The parts of four warps; or those of all blocks, whose peaks and sums are added up.
         let parts = 4 * rows * (2 + d + 8) * size_of::<f32>();
         let blocks = (1 + 2 * MOST_SPLITS * rows) * size_of::<f32>();
-        let stages = if d <= 64 { 4 } else { 3 };
+        // Few heads: time is latency, and each warp has a unit or two at usual lengths. Many heads:
+        // time is bandwidth, and rings are as long as two blocks allow.
+        let short = dtype != DType::F32
+            && splits > 1
+            && crate::runtime::experiment("OPS_SHORT_RINGS") != Some(0);
+        let stages = match d {
+            _ if short => 2,
+            0..=64 => 4,
+            _ => 3,
+        };
         let rings = match dtype {
             DType::F32 => 0,
             _ => 4 * stages * 2 * 16 * row_bytes(d),
@@ -144,6 +155,7 @@ impl DecodePlan {
         Self {
             splits,
             tiles,
+            short,
             shared_bytes: parts.max(blocks).max(rings),
         }
     }
@@ -218,10 +230,10 @@ mod tests {
     fn the_device_is_filled_once() {
         let llama = DecodePlan::new(32, 1, 4096, 128, DType::BF16);
         assert_eq!((llama.splits, llama.tiles), (8, 1));
-        assert_eq!(llama.shared_bytes, 96 << 10);
+        assert_eq!(llama.shared_bytes, 64 << 10);
         let starcoder = DecodePlan::new(1, 22, 8192, 128, DType::BF16);
         assert_eq!((starcoder.splits, starcoder.tiles), (32, 2));
         let many = DecodePlan::new(1024, 1, 4096, 128, DType::BF16);
-        assert_eq!(many.splits, 1);
+        assert_eq!((many.splits, many.shared_bytes), (1, 96 << 10));
     }
 }

@@ -142,9 +142,10 @@ fn push(
     stream: &Arc<CudaStream>,
 ) -> Result<()> {
     let value = match argument {
-        Argument::Read(tensor) | Argument::Write(tensor) | Argument::Maybe(Some(tensor)) => {
-            Value::Address(address(tensor, stream)?)
-        }
+        Argument::Read(tensor)
+        | Argument::Write(tensor)
+        | Argument::Extend(tensor)
+        | Argument::Maybe(Some(tensor)) => Value::Address(address(tensor, stream)?),
         Argument::Maybe(None) => Value::Address(0),
         Argument::Count(size) => Value::Count(count(kernel, "an argument", size)?),
         Argument::Long(value) => Value::Address(value),

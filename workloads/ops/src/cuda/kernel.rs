@@ -11,6 +11,9 @@ pub(crate) enum Argument<'a> {
     Read(&'a Tensor),
     /// Address of a tensor that the kernel writes, or reads and writes: `T*`.
     Write(&'a Tensor),
+    /// As `Write`, of a tensor of which the kernel reads, before it waits for those in front of it,
+    /// what earlier steps have written: a cache that grows.
+    Extend(&'a Tensor),
     /// Address of a tensor, or null: `const T*`.
     Maybe(Option<&'a Tensor>),
     /// `unsigned`; must fit 32 bits.

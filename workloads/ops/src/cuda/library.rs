@@ -114,6 +114,9 @@ fn load_function(module: &Module, kernel: &Kernel<'_>) -> Result<Loaded> {
     let function = unsafe { result::module::get_function(module.0, spelled) }.map_err(|error| {
         candle_core::Error::Msg(format!("kernels/{file}.cu has no kernel {name}: {error}"))
     })?;
+    if crate::runtime::experiment("OPS_CARVEOUT") != Some(0) {
+        prefer_shared(Function(function), name)?;
+    }
     let mut parameter_bytes = Vec::new();
     loop {
         let (mut offset, mut size) = (0, 0);
@@ -137,6 +140,22 @@ fn load_function(module: &Module, kernel: &Kernel<'_>) -> Result<Loaded> {
         parameter_bytes,
         shared_bytes: 0,
     })
+}
+
+/// Lets multiprocessors that run the kernel have as much shared memory as they can, whatever it
+/// needs itself. Blocks of two kernels are on a multiprocessor together only while it divides its
+/// memory in one way, and each kernel left to the driver's choice may ask for another way: the next
+/// one could not begin before the last block of this one is gone.
+fn prefer_shared(function: Function, name: &str) -> Result<()> {
+    let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
+    // SAFETY: the function is loaded; the value is a percentage.
+    unsafe { sys::cuFuncSetAttribute(function.0, attribute, 100) }
+        .result()
+        .map_err(|error| {
+            candle_core::Error::Msg(format!(
+                "kernel {name} cannot prefer shared memory to the cache: {error}"
+            ))
+        })
 }
 
 fn allow_shared(function: Function, name: &str, shared_bytes: u32) -> Result<()> {

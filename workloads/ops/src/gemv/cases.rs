@@ -39,6 +39,9 @@ const ODD: [(usize, usize, usize); 9] = [
 const MANY_TILES: [(usize, usize, usize, DType); 2] =
     [(2, 2146, 72, DType::BF16), (2, 550, 72, DType::F32)];
 
+/// The same with rows of x that shared memory has no room for.
+const MANY_TILES_IN_PARTS: (usize, usize, usize, DType) = (7, 2146, 10_296, DType::BF16);
+
 /// What is done besides the product.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -315,6 +318,14 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.push(checked(Kind::Residual, shape, dtype));
         cases.push(checked(Kind::GatedNormed, shape, dtype));
     }
+    let (rows, outputs, inputs, dtype) = MANY_TILES_IN_PARTS;
+    let shape = Shape {
+        rows,
+        outputs,
+        inputs,
+    };
+    cases.push(checked(Kind::Residual, shape, dtype));
+    cases.push(checked(Kind::Gated, shape, dtype));
     for matrix in MATRICES {
         cases.push(timed(matrix, 1, DType::BF16));
         cases.push(timed(matrix, 8, DType::BF16));

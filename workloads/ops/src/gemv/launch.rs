@@ -13,6 +13,8 @@ const GATED: usize = 1;
 const GELU_ERF: usize = 2;
 const GELU_TANH: usize = 4;
 const FRESH: usize = 8;
+/// Where the number of steps begins.
+const STEPS_SHIFT: usize = 8;
 
 /// Everything but the weight.
 #[derive(Clone, Copy)]
@@ -109,7 +111,7 @@ pub(crate) fn launch(
         Count(outputs),
         Count(inputs),
         Count(rows),
-        Count(job.flags()),
+        Count(job.flags() | plan.steps << STEPS_SHIFT),
         Number(job.norm.map_or(0.0, |norm| norm.epsilon)),
     ];
     gpu.launch(&kernel, &arguments)

@@ -3,8 +3,9 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::{cache, scale_of, three, tolerance, work};
-use crate::attention::{DecodeScratch, decode};
-use crate::case::{Bound, Case, Purpose, Work};
+use crate::attention::{self, DecodeScratch, Kind, decode};
+use crate::case::{Bound, Case, Purpose, Tolerance, Work};
+use crate::rope::Tables;
 use crate::{Start, plain};
 
 /// One query per sequence.
@@ -139,4 +140,99 @@ impl Step {
             }),
         }
     }
+
+    /// The same from the fused projection on; heads of 80 are not rotated.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a cache has far fewer than 2^32 places"
+    )]
+    pub(super) fn whole(self, dtype: DType) -> Case {
+        let Self {
+            batch,
+            heads,
+            kv_heads,
+            d,
+            position,
+            capacity,
+            ..
+        } = self;
+        let rotated = d != 80;
+        Case {
+            op: "attention_step",
+            tolerance: Tolerance {
+                relative: 2.0 * tolerance(dtype).relative,
+                reason: "query and key are rounded once more, after they were rotated",
+            },
+            inputs: Box::new(move |draw| {
+                let shape = [batch, kv_heads, capacity, d];
+                Ok(vec![
+                    draw.normal((batch, (heads + 2 * kv_heads) * d), 1.0)?,
+                    cache(draw, shape, position.max(1))?,
+                    cache(draw, shape, position.max(1))?,
+                    Tensor::new(&[position as u32], &Device::Cpu)?,
+                ])
+            }),
+            bind: Box::new(move |operands| {
+                let (qkv, keys, values) = (&operands[0], &operands[1], &operands[2]);
+                let qkv = qkv.clone();
+                let (keys, values, place) = (keys.clone(), values.clone(), operands[3].clone());
+                let device = qkv.device();
+                let scratch = DecodeScratch::new(batch, heads, d, capacity, device)?;
+                let query = Tensor::zeros((batch, heads, 1, d), qkv.dtype(), device)?;
+                let out = Tensor::zeros((batch, heads * d), qkv.dtype(), device)?;
+                let tables = angles(d, capacity, device)?;
+                // The places behind are not numbers.
+                let seen = |cache: &Tensor| cache.narrow(2, 0, position + 1);
+                Ok(Bound {
+                    outputs: vec![out.clone(), seen(&keys)?, seen(&values)?],
+                    call: Box::new(move || {
+                        let step = attention::Step {
+                            qkv: &qkv,
+                            tables: rotated.then_some(&tables),
+                            position: Start::Device(&place),
+                            query: &query,
+                            keys: &keys,
+                            values: &values,
+                            scale: scale_of(d),
+                            scratch: &scratch,
+                            out: &out,
+                        };
+                        step.attend(Kind::Fused)
+                    }),
+                })
+            }),
+            plain: Box::new(move |operands| {
+                let (qkv, keys, values) = (&operands[0], &operands[1], &operands[2]);
+                let (mut query, mut key, value) = plain::rope::split(qkv, batch, heads, kv_heads)?;
+                if rotated {
+                    let Tables { cos, sin } = angles(d, capacity, &Device::Cpu)?;
+                    let (cos, sin) = (cos.narrow(0, position, 1)?, sin.narrow(0, position, 1)?);
+                    query = plain::rope::rotate(&query, &cos, &sin)?;
+                    key = plain::rope::rotate(&key, &cos, &sin)?;
+                }
+                let with = |cache: &Tensor, new: &Tensor| match position {
+                    0 => Ok(new.clone()),
+                    _ => Tensor::cat(&[&cache.narrow(2, 0, position)?, new], 2),
+                };
+                let (keys, values) = (with(keys, &key)?, with(values, &value)?);
+                let out =
+                    plain::attention::prefill(&query, &keys, &values, position, true, scale_of(d))?;
+                Ok(vec![out, keys, values])
+            }),
+            ..Self {
+                on_device: true,
+                ..self
+            }
+            .case(dtype)
+        }
+    }
+}
+
+/// Angles as of LLaMA.
+fn angles(d: usize, positions: usize, device: &Device) -> candle_core::Result<Tables> {
+    #[expect(clippy::cast_precision_loss, reason = "a head is narrow")]
+    let frequencies: Vec<f64> = (0..d / 2)
+        .map(|i| 10_000_f64.powf(-2.0 * i as f64 / d as f64))
+        .collect();
+    Tables::new(&frequencies, positions, device)
 }

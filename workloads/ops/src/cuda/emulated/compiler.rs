@@ -60,7 +60,7 @@ fn compile(file: &str) -> Result<PathBuf> {
     let sources = sources()?;
     let folder = Path::new(OUTPUT).join(file);
     let kernel = format!("{file}.cu");
-    let program = folder.join(stamp(&sources, |name| !name.ends_with(".cu") || name == kernel));
+    let program = folder.join(stamp(&sources, |name| kind(name) != "cu" || name == kernel));
     if program.is_file() {
         return Ok(program);
     }
@@ -87,7 +87,7 @@ fn compile(file: &str) -> Result<PathBuf> {
 fn parts(sources: &Sources) -> Result<Vec<String>> {
     static COMPILED: Mutex<()> = Mutex::new(());
     let _guard = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_part = |name: &str| name.ends_with(".cpp") || name.ends_with(".h");
+    let is_part = |name: &str| ["cpp", "h"].contains(&kind(name));
     let folder = Path::new(OUTPUT).join("parts");
     let stamp = folder.join(stamp(sources, is_part));
     if !stamp.is_file() {
@@ -100,7 +100,12 @@ fn parts(sources: &Sources) -> Result<Vec<String>> {
         gpp(&folder, &arguments)?;
         fs::write(&stamp, "")?;
     }
-    let object = |part: &&str| folder.join(format!("{part}.o")).to_string_lossy().into_owned();
+    let object = |part: &&str| {
+        folder
+            .join(format!("{part}.o"))
+            .to_string_lossy()
+            .into_owned()
+    };
     Ok(PARTS.iter().map(object).collect())
 }
 
@@ -125,16 +130,18 @@ fn sources() -> Result<Sources> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            let is_source = [".cu", ".cuh", ".h", ".cpp"]
-                .iter()
-                .any(|end| name.ends_with(end));
-            if is_source {
+            if ["cu", "cuh", "h", "cpp"].contains(&kind(&name)) {
                 let original = format!("{folder}/{name}");
                 sources.insert(name, (original, fs::read_to_string(&path)?));
             }
         }
     }
     Ok(sources)
+}
+
+/// The part of a file's name behind the last dot.
+fn kind(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, kind)| kind)
 }
 
 /// A name that changes with these sources and the flags.

@@ -15,6 +15,8 @@ pub(super) struct Memory {
     /// Address modulo 256.
     pub(super) phase: usize,
     pub(super) writable: bool,
+    /// Neither read nor written before the kernel has waited for those before it.
+    pub(super) closed: bool,
     /// What the kernel sees before it has waited for those before it, if not `bytes`.
     pub(super) before_wait: Option<Vec<u8>>,
 }
@@ -52,7 +54,7 @@ impl Value {
 /// A launch.
 pub(super) struct Request<'a> {
     pub(super) kernel: &'a Kernel<'a>,
-    pub(super) memories: Vec<&'a Memory>,
+    pub(super) memories: &'a [Memory],
     pub(super) values: Vec<Value>,
 }
 
@@ -72,10 +74,10 @@ impl Request<'_> {
             &mut bytes,
             &[kernel.shared_bytes as u64, self.memories.len() as u64],
         );
-        for memory in &self.memories {
-            // What a kernel writes is closed until it waits.
-            let written = if memory.writable { 1 | 2 } else { 0 };
-            let flags = written | u64::from(memory.before_wait.is_some()) << 2;
+        for memory in self.memories {
+            let flags = u64::from(memory.writable)
+                | u64::from(memory.closed) << 1
+                | u64::from(memory.before_wait.is_some()) << 2;
             numbers(
                 &mut bytes,
                 &[memory.bytes.len() as u64, memory.phase as u64, flags],
@@ -138,7 +140,7 @@ impl Process {
         }
         sent?;
         let mut results = Vec::new();
-        for memory in &request.memories {
+        for memory in request.memories {
             results.push(if memory.writable {
                 Some(self.take(memory.bytes.len())?)
             } else {
@@ -176,7 +178,10 @@ impl Process {
             .arg(address)
             .output()
             .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        let folder = self.program.parent().map(|path| format!("{}/", path.display()));
+        let folder = self
+            .program
+            .parent()
+            .map(|path| format!("{}/", path.display()));
         match (lines, folder) {
             (Ok(lines), Some(folder)) => {
                 format!("{before}at {}{after}", lines.replace(&folder, ""))

@@ -149,7 +149,9 @@ mod tests {
     #[test]
     fn shared_memory_of_both_kinds_is_declared() {
         assert_eq!(
-            with_dynamic_shared("{ extern __shared__ __attribute__((aligned(64))) unsigned char a[]; b(); }"),
+            with_dynamic_shared(
+                "{ extern __shared__ __attribute__((aligned(64))) unsigned char a[]; b(); }"
+            ),
             "{ unsigned char* a = reinterpret_cast<unsigned char*>(emulation::dynamic_shared(64)); b(); }"
         );
         assert!(translate("__shared__ float x[3];").starts_with("thread_local float x[3];"));
