@@ -4,7 +4,7 @@
 // range. Each value is two signed bytes, 256 · high + low, and a row of x two of the eight columns of
 // a tensor-core multiplication of bytes: both halves cost what one would. Quants of four bits are
 // bytes after one mask, and the scales of Q4_K, whole numbers themselves, multiply the whole-number
-// sums of their groups. Against bf16 (quantised_linear.cu) that is less than half the instructions,
+// sums of their groups. Against bf16 (quantised_wide.cu) that is less than half the instructions,
 // of which 4.5 bits per weight leave few; and x keeps at least the 8 bits of bf16 unless it is 128
 // times smaller than the largest of its 256.
 

@@ -1,7 +1,7 @@
 //! Which kernel is launched, with how many blocks and how much shared memory.
 //!
 //! The numbers are those of `gemv_common.cuh`, `gemv_dense.cu`, `gemv_single.cu` and
-//! `quantised_linear.cu`.
+//! `quantised_bytes.cu`.
 
 use candle_core::{DType, Result, bail};
 
@@ -170,11 +170,12 @@ impl Plan {
         })
     }
 
-    /// For a quantised weight.
+    /// For a quantised weight: `quantised_bytes` where x fits shared memory, so that a norm can be
+    /// taken, otherwise `quantised_wide`. Two blocks to a multiprocessor where they fit.
     ///
     /// # Errors
-    /// There are more rows than the kernel takes, x is f32, or the product has a norm and x is too
-    /// large to be staged.
+    /// There are more rows than the kernels take, x is f32, or the product has a norm and x does not
+    /// fit.
     pub(crate) fn quantised(
         problem: &Problem,
         format: Format,
@@ -191,23 +192,51 @@ impl Plan {
             bail!("gemv: no quantised kernel for {rows} rows of {dtype:?}");
         }
         let units = inputs.div_ceil(256);
-        let (name, pieces, stages, sum_bytes) = match format {
-            Format::Q4K => ("q4k", 2, 3, units * 256),
-            Format::Q40 => ("q40", 2, 3, 0),
-            Format::Q80 => ("q80", 4, 2, 0),
+        let (name, pieces, stages) = match format {
+            Format::Q4K => ("q4k", 2, 3),
+            Format::Q40 => ("q40", 2, 3),
+            Format::Q80 => ("q80", 4, 2),
         };
-        let step_bytes = 2 * pieces * THREADS * 16 + WARPS * 16 * 16;
-        let kernel = Kernel {
-            file: "quantised_linear",
-            root: format!("quantised_linear_{name}"),
-            tile: 16,
-            fixed_bytes: stages * step_bytes + WARPS * 4 + 256 * 2 + sum_bytes,
-            row_bytes: (units * 256 + 32) * 2,
-            columns: rows.next_multiple_of(2),
-            resident: 2,
-            early_steps: 0,
+        let ring_bytes = stages * (2 * pieces * THREADS * 16 + WARPS * 16 * 16);
+        // Two halves that take turns.
+        let partial_bytes = 2 * WARPS * 16 * rows.next_multiple_of(2) * 4;
+        // Two bytes per value, a step per unit; sums of groups; squares of rows.
+        let sum_bytes = if format == Format::Q80 { 0 } else { 64 };
+        let x_bytes = rows * units * (512 + sum_bytes + 4) + 16 + rows * WARPS * 4;
+        let staged_bytes = ring_bytes + x_bytes + partial_bytes;
+        let staged = staged_bytes <= LARGEST_BLOCK_BYTES;
+        if norm && !staged {
+            bail!(
+                "gemv: {rows} rows of {inputs} values are too large for a norm in the same kernel"
+            );
+        }
+        let (file, root, shared_bytes) = if staged {
+            let columns = if rows <= 4 { 4 } else { 8 };
+            let root = format!("quantised_bytes_{columns}_{name}");
+            ("quantised_bytes", root, staged_bytes)
+        } else {
+            let sum_bytes = if format == Format::Q4K { 256 } else { 0 };
+            let shared_bytes = ring_bytes + units * sum_bytes + partial_bytes;
+            (
+                "quantised_wide",
+                format!("quantised_wide_{name}"),
+                shared_bytes,
+            )
         };
-        kernel.plan(problem, norm, multiprocessors)
+        let resident = if 2 * (shared_bytes + RESERVED_BYTES) <= MULTIPROCESSOR_BYTES {
+            2
+        } else {
+            1
+        };
+        let tiles = problem.width().div_ceil(if problem.gated { 8 } else { 16 });
+        Ok(Self {
+            file,
+            name: kernel_name(&root, dtype, true)?,
+            blocks: tiles.min(resident * multiprocessors),
+            shared_bytes,
+            staged,
+            steps: 0,
+        })
     }
 }
 
@@ -312,24 +341,26 @@ mod tests {
     }
 
     #[test]
-    fn two_blocks_of_a_quantised_kernel_share_a_multiprocessor() {
-        for format in [Format::Q4K, Format::Q40, Format::Q80] {
-            for (rows, inputs, staged) in [
-                (1, 4096, true),
-                (1, 11_008, true),
-                (4, 4096, true),
-                (8, 8192, false),
-                (8, 28_672, false),
+    fn quantised_kernels_share_a_multiprocessor_where_x_is_small() {
+        for format in Format::ALL {
+            for (rows, inputs, staged, resident) in [
+                (1, 4096, true, 2),
+                (1, 11_008, true, 2),
+                (4, 4096, true, 2),
+                (8, 4096, true, 1),
+                (8, 11_008, false, 2),
+                (1, 28_672, true, 1),
             ] {
-                let problem = problem(rows, 4096, inputs, DType::BF16);
+                let problem = problem(rows, 8192, inputs, DType::BF16);
                 let plan = Plan::quantised(&problem, format, false, H200).unwrap();
                 let case = format!("{format:?} {rows} {inputs} {}", plan.shared_bytes);
                 assert_eq!(plan.staged, staged, "{case}");
-                assert!(
-                    2 * (plan.shared_bytes + RESERVED_BYTES) <= MULTIPROCESSOR_BYTES,
-                    "{case}"
-                );
-                assert_eq!(plan.blocks, 256);
+                assert!(plan.shared_bytes <= LARGEST_BLOCK_BYTES, "{case}");
+                if format == Format::Q4K {
+                    assert_eq!(plan.blocks, resident * H200, "{case}");
+                }
+                let normed = Plan::quantised(&problem, format, true, H200);
+                assert_eq!(normed.is_ok(), staged, "{case}");
             }
         }
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use candle_core::{Error, Result, bail};
 
-use super::translate::translate;
+use super::translate::{names, translate};
 
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 const OUTPUT: &str = concat!(env!("OUT_DIR"), "/emulation");
@@ -29,6 +29,9 @@ const CHECKED: [&str; 5] = [
      float-cast-overflow,unreachable,return",
     "-Wno-unknown-pragmas",
 ];
+
+/// Beside each program, the names of its kernels.
+const NAMES: &str = "names";
 
 /// Whether g++ is there.
 pub(super) fn is_available() -> bool {
@@ -56,6 +59,25 @@ pub(super) fn program(file: &'static str) -> Result<PathBuf> {
         .map_err(Error::Msg)
 }
 
+/// The names of all kernels of `kernels/*.cu`.
+///
+/// # Errors
+/// A file does not compile.
+pub(super) fn kernel_names() -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for (name, (original, _)) in sources()? {
+        let Some(file) = name.strip_suffix(".cu") else {
+            continue;
+        };
+        if original.starts_with("kernels/") {
+            compile(file)?;
+            let names = fs::read_to_string(Path::new(OUTPUT).join(file).join(NAMES))?;
+            all.extend(names.lines().map(String::from));
+        }
+    }
+    Ok(all)
+}
+
 fn compile(file: &str) -> Result<PathBuf> {
     let sources = sources()?;
     let folder = Path::new(OUTPUT).join(file);
@@ -73,6 +95,7 @@ fn compile(file: &str) -> Result<PathBuf> {
         &["-x", "c++", "-E", "-I.", "-include", "table.h", &kernel],
     )?;
     fs::write(folder.join("kernels.ii"), translate(&preprocessed))?;
+    fs::write(folder.join(NAMES), names(&preprocessed).join("\n"))?;
     gpp(&folder, &[&CHECKED[..], &["-c", "kernels.ii"]].concat())?;
     let mut objects = parts(&sources)?;
     objects.push("kernels.o".into());

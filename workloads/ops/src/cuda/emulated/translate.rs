@@ -39,6 +39,12 @@ pub(super) fn translate(preprocessed: &str) -> String {
     text + &table
 }
 
+/// The names of the kernels of a file after the preprocessor.
+pub(super) fn names(preprocessed: &str) -> Vec<String> {
+    let kernels = declarations(preprocessed);
+    kernels.iter().map(|kernel| kernel.name.into()).collect()
+}
+
 /// Every `extern "C" __global__ void [__launch_bounds__(…)] name(`.
 fn declarations(text: &str) -> Vec<Declaration<'_>> {
     let mut found = Vec::new();

@@ -1,12 +1,12 @@
-// Quantised weights with up to 8 rows of x, on tensor cores.
+// Quantised weights with up to 8 rows of x that do not fit shared memory, on tensor cores of 16 bits.
 //
 // As gemv_dense.cu, with a step of 256 values of k, a unit of 8 groups of 32. Weights become bf16 or
-// f16 in registers, exactly, as they are small whole numbers; x keeps its own precision, and the sum
-// over each group is scaled in f32.
+// f16 in registers, exactly, as they are small whole numbers; x keeps its own precision and is read
+// where it lies, through the L1 cache, and the sum over each group is scaled in f32. Where x fits,
+// quantised_bytes.cu does the same with half the instructions.
 //
-// At 4.5 bits per weight the issue of instructions is as scarce as bandwidth, so:
-// - a nibble costs one logical operation per pair: it is written into the last places of 128 (bf16)
-//   or 1,024 (f16), and what that adds to a sum, BASE · sum(x), is taken off once per unit;
+// - A nibble costs one logical operation per pair: it is written into the last places of 128 (bf16)
+//   or 1,024 (f16), and what that adds to a sum, BASE · sum(x), is taken off once per unit.
 // - Q4_K subtracts a minimum from each group: sum over groups of minimum · sum(x of the group), and
 //   likewise for BASE · scale. Both are small products of matrices, [16 rows, 8 groups] by
 //   [8 groups, 8 columns], and done as such. The sums of x are split into a leading and a trailing
@@ -140,14 +140,19 @@ struct Q80 {
     };
 };
 
+// Where x lies from a column on.
+template <typename T>
+__device__ __forceinline__ Place<T, false> place(const Job<T>& job, unsigned row, unsigned column) {
+    return {job, nullptr, 0, nullptr, row, column};
+}
+
 // The sums of x over groups of 32 as operand b of the multiplication wants them: for each unit and
 // column, four times (t) a pair of leading and a pair of trailing halves, of groups 2t and 2t+1.
-template <typename T, bool STAGED>
-__device__ __forceinline__ void sum_groups(const Job<T>& job, const T* staged, unsigned stride,
-                                           const T* zeros, unsigned units, uint2* sums) {
+template <typename T>
+__device__ __forceinline__ void sum_groups(const Job<T>& job, unsigned units, uint2* sums) {
     for (unsigned at = threadIdx.x; at < units * COLUMNS * 4; at += THREADS) {
         const unsigned t = at % 4, column = at / 4 % COLUMNS, unit = at / 4 / COLUMNS;
-        const Place<T, STAGED> x(job, staged, stride, zeros, column, unit * UNIT + t * 64);
+        const auto x = place(job, column, unit * UNIT + t * 64);
         float sum[2] = {}, rest[2];
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
@@ -163,7 +168,7 @@ __device__ __forceinline__ void sum_groups(const Job<T>& job, const T* staged, u
     __syncthreads();
 }
 
-template <typename Q, typename T, bool STAGED>
+template <typename Q, typename T>
 __device__ __forceinline__ void linear(const unsigned char* weight, const Job<T>& job) {
     constexpr int BYTES = Q::PIECES * 64;          // quants of a unit of one row
     constexpr int SLOT = 2 * Q::PIECES * THREADS;  // words of 16 bytes of a step
@@ -173,18 +178,12 @@ __device__ __forceinline__ void linear(const unsigned char* weight, const Job<T>
     const unsigned g = lane / 4, t = lane % 4;
     const unsigned units = (job.in_features + UNIT - 1) / UNIT;
     const unsigned tiles = job.template tiles<TILE>();
-    const unsigned padded = units * UNIT;
-    // Half a line of 32 banks more, so that the eight lanes of a wide load meet different banks.
-    const unsigned stride = padded + 32;
     const unsigned columns = (job.rows + 1) / 2 * 2;
 
     uint4* ring = reinterpret_cast<uint4*>(ptx::dynamic_shared());
     uint4* headers = ring + STAGES * SLOT;  // [stage][warp][16 rows]
-    float* scratch = reinterpret_cast<float*>(headers + STAGES * WARPS * TILE);
-    T* zeros = reinterpret_cast<T*>(scratch + WARPS);
-    uint2* group_sums = reinterpret_cast<uint2*>(zeros + UNIT);
-    T* staged = reinterpret_cast<T*>(group_sums + (Q::SUMS ? units * COLUMNS * 4 : 0));
-    float* partial = reinterpret_cast<float*>(staged + (STAGED ? job.rows * stride : 0));
+    uint2* group_sums = reinterpret_cast<uint2*>(headers + STAGES * WARPS * TILE);
+    float* partial = reinterpret_cast<float*>(group_sums + (Q::SUMS ? units * COLUMNS * 4 : 0));
     const unsigned char* all_headers = weight + size_t(job.out_features) * units * BYTES;
     const uint64_t once = ptx::once_policy();
     const unsigned header_place = ptx::keep((warp * TILE + g) * 4 + t);
@@ -237,22 +236,15 @@ __device__ __forceinline__ void linear(const unsigned char* weight, const Job<T>
         }
         ptx::copy_async_commit();
     };
+    ptx::let_next_begin();
     aim();
     for (int slot = 0; slot < STAGES - 1; ++slot) fetch(slot);
-    job.prefetch_norm();
-    ptx::let_next_begin();
     ptx::wait_for_previous();
-    gemv::clear(zeros, UNIT * sizeof(T));
-    if constexpr (STAGED) {
-        gemv::stage(job, staged, stride, padded, scratch);
-    } else {
-        __syncthreads();
-    }
-    if constexpr (Q::SUMS)
-        sum_groups<T, STAGED>(job, staged, stride, zeros, units, group_sums);
+    if constexpr (Q::SUMS) sum_groups(job, units, group_sums);
 
     unsigned slot = 0, parity = 0;
     for (unsigned tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+        const gemv::Finish<T, TILE> finish(job, tile);
         float sums[4] = {};
         for (unsigned unit = warp; unit - warp < units; unit += WARPS) {
             // All lanes have read the headers of the slot that is filled anew.
@@ -270,7 +262,7 @@ __device__ __forceinline__ void linear(const unsigned char* weight, const Job<T>
                 }
                 const uint4* header = headers + (slot * WARPS + warp) * TILE;
                 const typename Q::template Decoder<T> decoder(header[g], header[g + 8]);
-                const Place<T, STAGED> at(job, staged, stride, zeros, g, unit * UNIT + t * 8);
+                const auto at = place(job, g, unit * UNIT + t * 8);
                 float dots[4] = {};
 #pragma unroll
                 for (int group = 0; group < GROUPS; ++group) {
@@ -303,33 +295,25 @@ __device__ __forceinline__ void linear(const unsigned char* weight, const Job<T>
             to[8 * columns + 1] = sums[3];
         }
         __syncthreads();
-        gemv::finish<T, TILE>(job, tile, all, columns);
+        finish.write(job, all, columns);
         parity ^= 1;
     }
 }
 
 }  // namespace quantised
 
-// Without `_direct`: x in shared memory, and the norm if there is one.
-#define LINEAR(NAME, Q, T, STAGED)                                                                \
+#define WIDE_X(NAME, Q, T)                                                                        \
     extern "C" __global__ void __launch_bounds__(gemv::THREADS, 3)                                \
         NAME(const unsigned char* weight, const T* x, const T* norm, const T* bias,               \
              const T* residual, T* out, unsigned out_features, unsigned in_features,              \
              unsigned rows, unsigned flags, float epsilon) {                                      \
-        quantised::linear<quantised::Q, T, STAGED>(weight,                                        \
-                                                   {x, norm, bias, residual, out, out_features,   \
+        quantised::linear<quantised::Q, T>(weight, {x, norm, bias, residual, out, out_features,   \
                                                     in_features, rows, flags, epsilon});          \
     }
 
-LINEAR(quantised_linear_q4k_bf16, Q4K, __nv_bfloat16, true)
-LINEAR(quantised_linear_q4k_f16, Q4K, __half, true)
-LINEAR(quantised_linear_q40_bf16, Q40, __nv_bfloat16, true)
-LINEAR(quantised_linear_q40_f16, Q40, __half, true)
-LINEAR(quantised_linear_q80_bf16, Q80, __nv_bfloat16, true)
-LINEAR(quantised_linear_q80_f16, Q80, __half, true)
-LINEAR(quantised_linear_q4k_direct_bf16, Q4K, __nv_bfloat16, false)
-LINEAR(quantised_linear_q4k_direct_f16, Q4K, __half, false)
-LINEAR(quantised_linear_q40_direct_bf16, Q40, __nv_bfloat16, false)
-LINEAR(quantised_linear_q40_direct_f16, Q40, __half, false)
-LINEAR(quantised_linear_q80_direct_bf16, Q80, __nv_bfloat16, false)
-LINEAR(quantised_linear_q80_direct_f16, Q80, __half, false)
+WIDE_X(quantised_wide_q4k_bf16, Q4K, __nv_bfloat16)
+WIDE_X(quantised_wide_q4k_f16, Q4K, __half)
+WIDE_X(quantised_wide_q40_bf16, Q40, __nv_bfloat16)
+WIDE_X(quantised_wide_q40_f16, Q40, __half)
+WIDE_X(quantised_wide_q80_bf16, Q80, __nv_bfloat16)
+WIDE_X(quantised_wide_q80_f16, Q80, __half)
