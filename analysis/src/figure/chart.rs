@@ -6,7 +6,7 @@ use model::provenance::Provenance;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
     /// File name without ending, and prefix of the ids inside the SVG.
-    pub slug: &'static str,
+    pub slug: String,
     /// One line that names the figure for a screen reader.
     pub title: String,
     /// What a reader who cannot see the figure should know.

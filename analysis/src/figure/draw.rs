@@ -66,7 +66,7 @@ pub fn svg(chart: &Chart) -> String {
         legend::draw(&mut svg, panel, frame);
     }
     provenance(&mut svg, chart, width);
-    svg.finish(chart.slug, &chart.title, &chart.description)
+    svg.finish(&chart.slug, &chart.title, &chart.description)
 }
 
 fn frames(chart: &Chart, width: f64) -> Vec<Frame> {
@@ -295,7 +295,7 @@ mod tests {
             points: vec![point(1.0, 4.0 * factor), point(8.0, 1.0 * factor)],
         };
         Chart {
-            slug: "small",
+            slug: "small".to_owned(),
             title: "Energy & batch".to_owned(),
             description: "Energy falls.".to_owned(),
             provenance: Provenance::Emulated,

@@ -64,7 +64,7 @@ fn figure(curves: &[Curve], objective: Objective) -> Chart {
         ),
     };
     Chart {
-        slug,
+        slug: slug.to_owned(),
         title: title.to_owned(),
         description: describe(curves, objective),
         provenance: Provenance::Emulated,

@@ -1,4 +1,5 @@
-//! Figure 1: energy per unit of output against batch size, a panel for each prompt length.
+//! Energy per unit of output against batch size, a panel for each prompt length: a figure for each
+//! sweep.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,9 @@ use crate::estimate::{EstimateRecord, Estimates, Metric};
 
 /// Axes that the figure itself shows; what else varies tells its series apart.
 const SHOWN: [PlanAxis; 2] = [PlanAxis::Batch, PlanAxis::PromptTokens];
+
+/// What the slug of every such figure begins with; the name of the sweep follows.
+pub const SLUG: &str = "energy-per-token";
 
 /// A chart of one sweep, and what its caption must say.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,9 +38,9 @@ struct Bar<'a> {
     record: &'a EstimateRecord,
 }
 
-/// The figure of the first sweep, measured ones first, that varies batch and prompt length.
-/// Sweeps, devices and origins are never mixed in one figure.
-pub fn figure(estimates: &Estimates) -> Option<EnergyFigure> {
+/// A figure for each sweep with batch and prompt length, measured ones first. Sweeps, devices and
+/// origins are never mixed in one figure.
+pub fn figures(estimates: &Estimates) -> Vec<EnergyFigure> {
     let mut settings: BTreeMap<(Provenance, &str, &str), Vec<Bar>> = BTreeMap::new();
     for record in &estimates.estimates {
         if let Some(bar) = bar(record) {
@@ -48,14 +52,16 @@ pub fn figure(estimates: &Estimates) -> Option<EnergyFigure> {
             settings.entry(setting).or_default().push(bar);
         }
     }
-    let ((provenance, sweep, device), bars) = settings.into_iter().next()?;
-    let runs = bars.iter().map(|bar| bar.record.n);
-    Some(EnergyFigure {
-        chart: chart(provenance, &bars),
-        sweep: sweep.to_owned(),
-        device: device.to_owned(),
-        runs: (runs.clone().min()?, runs.max()?),
-    })
+    let figure = |((provenance, sweep, device), bars): ((Provenance, &str, &str), Vec<Bar>)| {
+        let runs = bars.iter().map(|bar| bar.record.n);
+        Some(EnergyFigure {
+            chart: chart(provenance, sweep, &bars),
+            sweep: sweep.to_owned(),
+            device: device.to_owned(),
+            runs: (runs.clone().min()?, runs.max()?),
+        })
+    };
+    settings.into_iter().filter_map(figure).collect()
 }
 
 fn bar(record: &EstimateRecord) -> Option<Bar<'_>> {
@@ -75,7 +81,7 @@ fn bar(record: &EstimateRecord) -> Option<Bar<'_>> {
     })
 }
 
-fn chart(provenance: Provenance, bars: &[Bar]) -> Chart {
+fn chart(provenance: Provenance, sweep: &str, bars: &[Bar]) -> Chart {
     let batches: BTreeSet<u64> = bars.iter().map(|bar| bar.batch).collect();
     let looks: BTreeSet<&PlanPoint> = bars.iter().map(|bar| &bar.others).collect();
     let looks: Vec<&PlanPoint> = looks.into_iter().collect();
@@ -90,7 +96,7 @@ fn chart(provenance: Provenance, bars: &[Bar]) -> Chart {
         })
         .collect();
     Chart {
-        slug: "energy-per-token",
+        slug: format!("{SLUG}-{sweep}"),
         title: "Energy per token against batch size".to_owned(),
         description: describe(&panels),
         provenance,
@@ -236,7 +242,7 @@ pub(super) mod tests {
                 records.push(record(engine, batch, prompt, Provenance::Measured));
             }
         }
-        let figure = figure(&estimates(records)).unwrap();
+        let figure = figures(&estimates(records)).remove(0);
         assert_eq!(figure.runs, (1, 8));
         let titles: Vec<_> = figure
             .chart
@@ -263,21 +269,33 @@ pub(super) mod tests {
             record("candle", 1, 512, Provenance::Emulated),
             record("candle", 8, 512, Provenance::Measured),
         ];
-        let figure = figure(&estimates(records)).unwrap();
+        let figure = figures(&estimates(records)).remove(0);
         assert_eq!(figure.chart.provenance, Provenance::Measured);
         assert_eq!(figure.chart.panels[0].series[0].points.len(), 1);
+    }
+
+    #[test]
+    fn each_sweep_has_a_figure_of_its_own() {
+        let mut later = record("candle", 8, 512, Provenance::Measured);
+        later.sweep = "t".to_owned();
+        let records = vec![record("candle", 1, 512, Provenance::Measured), later];
+        let slugs: Vec<String> = figures(&estimates(records))
+            .into_iter()
+            .map(|figure| figure.chart.slug)
+            .collect();
+        assert_eq!(slugs, ["energy-per-token-s", "energy-per-token-t"]);
     }
 
     #[test]
     fn a_missing_interval_is_drawn_as_none() {
         let mut only = record("candle", 1, 512, Provenance::Measured);
         only.low = None;
-        let figure = figure(&estimates(vec![only])).unwrap();
+        let figure = figures(&estimates(vec![only])).remove(0);
         assert_eq!(figure.chart.panels[0].series[0].points[0].interval, None);
     }
 
     #[test]
     fn without_energy_there_is_no_figure() {
-        assert_eq!(figure(&estimates(vec![])), None);
+        assert_eq!(figures(&estimates(vec![])), []);
     }
 }

@@ -7,7 +7,7 @@ use crate::imported::{PowerPoint, SensorReport, SensorSeries};
 pub fn figure(report: &SensorReport) -> Option<Chart> {
     let first = report.series.first()?;
     Some(Chart {
-        slug: "sensor",
+        slug: "sensor".to_owned(),
         title: "Three readings of board power under a switched load".to_owned(),
         description: describe(&report.series),
         provenance: first.provenance,

@@ -44,12 +44,13 @@ pub fn stage(out: &Path) -> Result<Vec<PathBuf>, Error> {
     let layout = Layout::new(out);
     let estimates = read_estimates(out)?;
     let report = read_sensors(out)?;
-    let energy = energy::figure(&estimates).ok_or_else(|| {
-        Error::content(
+    let energy = energy::figures(&estimates);
+    if energy.is_empty() {
+        return Err(Error::content(
             layout.estimates(),
             "has no energy of a sweep over batch and prompt_tokens to draw; run such a sweep on a device with an energy counter, then `joulebench analyze`",
-        )
-    })?;
+        ));
+    }
     let sensor_chart = sensor::figure(&report).ok_or_else(|| {
         Error::content(
             layout.sensors(),
@@ -69,15 +70,18 @@ pub fn stage(out: &Path) -> Result<Vec<PathBuf>, Error> {
         let runs = runs.map(|point| point.n);
         Some((runs.clone().min()?, runs.max()?))
     });
-    let mut entries = vec![
-        entry(
-            &energy.chart,
-            &energy.sweep,
-            Some(&energy.device),
-            Some(energy.runs),
-        ),
-        entry(&sensor_chart, recording, None, None),
-    ];
+    let mut entries: Vec<FigureEntry> = energy
+        .iter()
+        .map(|energy| {
+            entry(
+                &energy.chart,
+                &energy.sweep,
+                Some(&energy.device),
+                Some(energy.runs),
+            )
+        })
+        .collect();
+    entries.push(entry(&sensor_chart, recording, None, None));
     entries.extend(
         dvfs_charts
             .iter()
@@ -85,11 +89,13 @@ pub fn stage(out: &Path) -> Result<Vec<PathBuf>, Error> {
     );
     let figures = out.join("figures");
     let mut written = Vec::new();
-    for chart in [&energy.chart, &sensor_chart]
-        .into_iter()
+    for chart in energy
+        .iter()
+        .map(|energy| &energy.chart)
+        .chain([&sensor_chart])
         .chain(&dvfs_charts)
     {
-        let path = figures.join(chart.slug);
+        let path = figures.join(&chart.slug);
         let files = [
             ("svg", draw::svg(chart).into_bytes()),
             ("csv", source::csv(chart)?),
@@ -113,7 +119,7 @@ fn entry(
     runs: Option<(usize, usize)>,
 ) -> FigureEntry {
     FigureEntry {
-        slug: chart.slug.to_owned(),
+        slug: chart.slug.clone(),
         title: chart.title.clone(),
         alt: chart.description.clone(),
         provenance: chart.provenance,
@@ -189,8 +195,8 @@ mod tests {
             .map(|(name, _)| name.display().to_string())
             .collect();
         let expected = [
-            "energy-per-token.svg",
-            "energy-per-token.csv",
+            "energy-per-token-s.svg",
+            "energy-per-token-s.csv",
             "sensor.svg",
             "sensor.csv",
             "index.json",
@@ -207,7 +213,7 @@ mod tests {
             Provenance::Emulated,
         )]));
         stage(out.path()).unwrap();
-        let csv = fs_err::read_to_string(out.path().join("figures/energy-per-token.csv")).unwrap();
+        let csv = fs_err::read_to_string(out.path().join("figures/energy-per-token-s.csv")).unwrap();
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(
             lines[0],

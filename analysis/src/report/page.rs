@@ -3,7 +3,7 @@
 use super::html::Html;
 use super::{table, verdicts};
 use crate::claim::Claims;
-use crate::figure::FigureEntry;
+use crate::figure::{FigureEntry, energy};
 use crate::stage::SweepSummary;
 use crate::table::Table;
 
@@ -80,6 +80,10 @@ fn sections(report: &Report) -> Html {
             .filter(|drawing| drawing.entry.slug == slug);
         Html::joined(found.map(drawn))
     };
+    let energy = report
+        .figures
+        .iter()
+        .filter(|drawing| drawing.entry.slug.starts_with(energy::SLUG));
     let emulated = if report.emulated.is_empty() {
         Html::joined([])
     } else {
@@ -100,7 +104,7 @@ fn sections(report: &Report) -> Html {
             "energy",
             "Energy per token",
             [
-                figure("energy-per-token"),
+                Html::joined(energy.map(drawn)),
                 table::html(&report.energy, "Energy per unit of output at every point"),
             ],
         ),

@@ -152,10 +152,7 @@ Contents run_on(const std::vector<Memory>& memories, const std::vector<Argument>
         region.writable = memory.flags & 1;
         region.until_wait = memory.flags & 2;
         std::memcpy(region.data, memory.content.data(), region.bytes);
-        if (memory.flags & 4) {
-            region.before_wait = memory.before_wait.data();
-            region.after_wait = memory.content.data();
-        }
+        if (memory.flags & 4) region.hide(memory.before_wait.data());
         region.open();
     }
     regions = placed.data();

@@ -46,28 +46,42 @@ void Region::allocate(size_t wanted, size_t alignment, size_t phase, Placement p
     data = mapped + page + offset;
 }
 
-void Region::open() {
+void Region::allow(bool writes) {
     mprotect(mapped + page_bytes(), mapped_bytes - 2 * page_bytes(),
-             writable ? PROT_READ | PROT_WRITE : PROT_READ);
+             writes ? PROT_READ | PROT_WRITE : PROT_READ);
 }
+
+void Region::open() { allow(writable); }
 
 void Region::close() { mprotect(mapped + page_bytes(), mapped_bytes - 2 * page_bytes(), PROT_NONE); }
 
+void Region::hide(const unsigned char* before_wait) {
+    for (size_t i = 0; i < bytes; ++i) {
+        if (before_wait[i] == data[i]) continue;
+        if (hidden.empty() || hidden.back().end != i) hidden.push_back({i, i, {}, {}});
+        hidden.back().end = i + 1;
+        hidden.back().before_wait.push_back(before_wait[i]);
+    }
+}
+
 bool Region::begin_block() {
-    if (before_wait) {
-        mprotect(mapped + page_bytes(), mapped_bytes - 2 * page_bytes(), PROT_READ | PROT_WRITE);
-        std::memcpy(data, before_wait, bytes);
+    if (!hidden.empty()) {
+        allow(true);
+        for (Hidden& part : hidden) {
+            // Blocks before this one may have written there.
+            part.present.assign(data + part.begin, data + part.end);
+            std::memcpy(data + part.begin, part.before_wait.data(), part.end - part.begin);
+        }
         open();
     }
     if (until_wait) close();
-    return before_wait || until_wait;
+    return until_wait || !hidden.empty();
 }
 
 void Region::end_wait() {
-    if (before_wait) {
-        mprotect(mapped + page_bytes(), mapped_bytes - 2 * page_bytes(), PROT_READ | PROT_WRITE);
-        std::memcpy(data, after_wait, bytes);
-    }
+    if (!hidden.empty()) allow(true);
+    for (const Hidden& part : hidden)
+        std::memcpy(data + part.begin, part.present.data(), part.end - part.begin);
     open();
 }
 

@@ -65,6 +65,20 @@ extern "C" __global__ void reads_early(const float* x, float* early, float* late
     late[threadIdx.x] = x[threadIdx.x];
 }
 
+PROBE(writes_one_place) {
+    BEGIN
+    if (i == 0) out[4] = x[7] + float(n - n);
+}
+
+// A cache of which some places are old, one is from the kernel before, and each block adds one.
+extern "C" __global__ void extends(float* cache, float* out) {
+    const float old = cache[blockIdx.x], hidden = cache[4];
+    ptx::wait_for_previous();
+    if (threadIdx.x != 0) return;
+    cache[8 + blockIdx.x] = old + 1.0f;
+    out[blockIdx.x] = cache[4] + (hidden == hidden ? 100.0f : 0.0f);
+}
+
 // ---- Results that are no numbers ----
 
 PROBE(shared_is_not_written) {

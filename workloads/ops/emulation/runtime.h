@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 struct uint3 {
     unsigned x, y, z;
@@ -78,19 +79,27 @@ bool copies_are_late();
 
 enum class Placement { AtEnd, AtBegin };
 
+// Bytes of a memory, from one to before another, that differ until the kernel waits.
+struct Hidden {
+    size_t begin, end;
+    std::vector<unsigned char> before_wait, present;
+};
+
 // Memory of a kernel between two pages that nobody may touch.
 struct Region {
     unsigned char* data = nullptr;
     size_t bytes = 0;
     bool writable = true;
     bool until_wait = false;  // closed until the kernel waits for those before it
-    // If not null: what it holds until then, and from then on.
-    const unsigned char *before_wait = nullptr, *after_wait = nullptr;
+    std::vector<Hidden> hidden;
     unsigned char* mapped = nullptr;
     size_t mapped_bytes = 0;
 
     // `alignment` is a power of two; `phase` is the address modulo that.
     void allocate(size_t bytes, size_t alignment, size_t phase, Placement placement);
+    // Shows the kernel other content until it waits. Called before the first block.
+    void hide(const unsigned char* before_wait);
+    void allow(bool writes);
     void open();   // readable, and writable if it is
     void close();  // neither
     // For a block that has not waited yet; whether its wait changes anything. And its wait.

@@ -24,8 +24,15 @@ dim3 blockDim, gridDim;
 
 namespace emulation {
 
+namespace {
+
+// The compiler may keep a text once or several times.
+bool same(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
+
+}  // namespace
+
 bool Site::operator==(const Site& other) const {
-    return line == other.line && std::strcmp(file, other.file) == 0;
+    return line == other.line && same(file, other.file);
 }
 
 namespace {
@@ -53,6 +60,7 @@ Thread* self = nullptr;
 jmp_buf scheduler;
 const Launch* launch = nullptr;
 size_t at_barrier = 0;
+std::vector<int> at_warp;  // by warp: lanes that wait for others of it
 Votes votes;
 bool opened = false;       // this block's memory is open
 bool ever_waited = false;  // any thread of the launch has waited
@@ -151,6 +159,7 @@ void run_block() {
     shared_poison();
     for (size_t i = 0; i < thread_count; ++i) threads[i]->state = State::Ready;
     at_barrier = 0;
+    at_warp.assign((thread_count + 31) / 32, 0);
     opened = true;
     for (size_t r = 0; r < region_count; ++r) opened &= !regions[r].begin_block();
     for (;;) {
@@ -167,6 +176,8 @@ void run_block() {
         for (size_t i = 0; i < thread_count; ++i)
             if (threads[i]->state == State::AtWait) threads[i]->state = State::Ready;
     }
+    if (!opened)
+        for (size_t r = 0; r < region_count; ++r) regions[r].end_wait();
     copy_async_end_block();
     shared_check();
 }
@@ -248,6 +259,10 @@ void meet(const char* what, unsigned mask, void* brought, Exchange exchange, Sit
     const size_t number = self->index.x + size_t(blockDim.x) * (self->index.y +
                                                    size_t(blockDim.y) * self->index.z);
     const size_t first = number / 32 * 32;
+    const int wanted = __builtin_popcount(mask);
+    int& arrived = at_warp[number / 32];
+    // Most lanes need not look further; a mask with lanes that do not exist is found by the first.
+    if (++arrived < wanted && thread_count - first >= 32) return yield();
     void* all[32] = {};
     for (unsigned l = 0; l < 32; ++l) {
         if (!(mask >> l & 1)) continue;
@@ -256,10 +271,11 @@ void meet(const char* what, unsigned mask, void* brought, Exchange exchange, Sit
                  thread_count);
         const Thread& other = *threads[first + l];
         const bool here = other.state == State::AtWarp && other.mask == mask &&
-                          other.site == site && std::strcmp(other.what, what) == 0;
+                          other.site == site && same(other.what, what);
         if (!here) return yield();
         all[l] = other.brought;
     }
+    arrived -= wanted;
     if (exchange) exchange(all, mask, site);
     for (unsigned l = 0; l < 32; ++l)
         if (mask >> l & 1) threads[first + l]->state = State::Ready;

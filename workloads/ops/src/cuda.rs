@@ -34,5 +34,8 @@ pub(crate) use backend::Gpu;
 #[cfg(feature = "cuda")]
 pub(crate) use backend::address;
 #[cfg(all(not(feature = "cuda"), test))]
-pub(crate) use backend::{is_available, kernels_never_launched, on_emulated_gpu};
+pub(crate) use backend::{
+    depended_on_multiprocessors, is_available, kernels_never_launched, on_emulated_gpu,
+    on_emulated_gpu_of,
+};
 pub(crate) use kernel::{Argument, Kernel, kernel_name, lanes, wide};

@@ -4,15 +4,22 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_core::{Device, Result, bail};
+use candle_core::{Device, Result, Tensor, bail};
 
 use crate::case::{self, Case, Purpose};
 use crate::check;
-use crate::cuda::{is_available, kernels_never_launched, on_emulated_gpu};
+use crate::cuda::{
+    depended_on_multiprocessors, is_available, kernels_never_launched, on_emulated_gpu,
+    on_emulated_gpu_of,
+};
 
 /// What a case may cost here; larger ones are for a GPU.
 const MOST_FLOPS: u64 = 200_000_000;
 const MOST_BYTES: u64 = 64 << 20;
+
+/// Kernels that only shapes take whose emulation is too slow: 8 rows of more than 9,000 values and
+/// more than 60,000 outputs.
+const TOO_LARGE: [&str; 2] = ["gemv_dense_8_direct_f16", "gemv_dense_8_direct_bf16"];
 
 #[test]
 fn kernels_agree_with_plain_versions() {
@@ -59,9 +66,9 @@ fn kernels_agree_with_plain_versions() {
     assert!(count > 0, "no case matches OPS_CASE={filter}");
     eprintln!("{count} cases held");
     if filter.is_empty() {
-        // Instances of a template that only larger shapes reach; a GPU checks these.
-        let missed = kernels_never_launched().unwrap();
-        eprintln!("kernels that no case of this size launches: {missed:?}");
+        let mut missed = kernels_never_launched().unwrap();
+        missed.retain(|kernel| !TOO_LARGE.contains(&kernel.as_str()));
+        assert!(missed.is_empty(), "kernels without a case: {missed:?}");
     }
 }
 
@@ -69,15 +76,25 @@ fn suits(case: &Case) -> bool {
     case.purpose != Purpose::Bench && case.work.flops <= MOST_FLOPS && case.work.bytes <= MOST_BYTES
 }
 
+/// A GPU so small that each of its blocks has several tiles of even a small case.
+const FEW_MULTIPROCESSORS: usize = 2;
+
 /// Compares one call with the plain version; the emulator runs each kernel in two orders.
 fn hold(case: &Case) -> Result<()> {
     let operands = check::operands(case)?;
-    let found = on_emulated_gpu(|| check::call_once(case, &operands, &Device::Cpu))?;
-    let (difference, allowed) = (
-        check::distance(case, &operands, &found)?,
-        case.tolerance.relative,
-    );
-    match difference {
+    let call = || check::call_once(case, &operands, &Device::Cpu);
+    let found = on_emulated_gpu(call)?;
+    compare(case, &operands, &found)?;
+    if depended_on_multiprocessors() && case.work.flops <= MOST_FLOPS / 10 {
+        let found = on_emulated_gpu_of(FEW_MULTIPROCESSORS, call)?;
+        compare(case, &operands, &found)?;
+    }
+    Ok(())
+}
+
+fn compare(case: &Case, operands: &[Tensor], found: &[Vec<f64>]) -> Result<()> {
+    let allowed = case.tolerance.relative;
+    match check::distance(case, operands, found)? {
         Some(difference) if difference <= allowed => Ok(()),
         Some(difference) => bail!("differs by {difference:e}, allowed are {allowed:e}"),
         None => bail!("a result is not finite"),

@@ -28,7 +28,10 @@ use memories::{Memories, Written};
 use process::{Process, Request};
 
 thread_local! {
-    static IS_THERE: Cell<bool> = const { Cell::new(false) };
+    /// Of the GPU that is there, if one is.
+    static MULTIPROCESSORS: Cell<Option<usize>> = const { Cell::new(None) };
+    /// Whether anybody wanted to know their number.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
     static PROCESSES: RefCell<BTreeMap<&'static str, Process>> = const { RefCell::new(BTreeMap::new()) };
     /// What the kernel before has written.
     static WRITTEN: RefCell<Vec<Written>> = const { RefCell::new(Vec::new()) };
@@ -57,19 +60,31 @@ pub(crate) fn is_available() -> bool {
     found
 }
 
-/// Calls `body` with a GPU.
+/// Calls `body` with a GPU of the size of an H100 or H200.
 pub(crate) fn on_emulated_gpu<R>(body: impl FnOnce() -> R) -> R {
+    on_emulated_gpu_of(132, body)
+}
+
+/// Calls `body` with a GPU of so many multiprocessors.
+pub(crate) fn on_emulated_gpu_of<R>(multiprocessors: usize, body: impl FnOnce() -> R) -> R {
     /// Takes the GPU away again, also when `body` panics.
     struct Presence;
     impl Drop for Presence {
         fn drop(&mut self) {
-            IS_THERE.set(false);
+            MULTIPROCESSORS.set(None);
         }
     }
     WRITTEN.take();
-    IS_THERE.set(true);
+    ASKED.set(false);
+    MULTIPROCESSORS.set(Some(multiprocessors));
     let _presence = Presence;
     body()
+}
+
+/// Whether the body that this thread has called last asked for the number of multiprocessors, so
+/// that it may do something else on a smaller GPU.
+pub(crate) fn depended_on_multiprocessors() -> bool {
+    ASKED.get()
 }
 
 /// The emulated GPU.
@@ -82,15 +97,20 @@ pub(crate) struct Gpu<'a> {
 impl<'a> Gpu<'a> {
     /// The GPU, inside [`on_emulated_gpu`].
     pub(crate) fn of(_: &'a Tensor) -> Option<Self> {
-        IS_THERE.get().then_some(Self {
+        MULTIPROCESSORS.get().map(|_| Self {
             tensor: PhantomData,
         })
     }
 
-    /// As an H100 or H200.
-    #[expect(clippy::unnecessary_wraps, reason = "a real GPU is asked")]
-    pub(crate) const fn multiprocessors(self) -> Result<usize> {
-        Ok(132)
+    /// How many there are.
+    ///
+    /// # Errors
+    /// Called where no GPU is.
+    pub(crate) fn multiprocessors(self) -> Result<usize> {
+        ASKED.set(true);
+        MULTIPROCESSORS
+            .get()
+            .ok_or_else(|| candle_core::Error::Msg("the emulated GPU has gone".into()))
     }
 
     /// Runs a kernel to its end.

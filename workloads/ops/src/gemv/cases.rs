@@ -16,7 +16,7 @@ use crate::{contract, plain};
 const EPSILON: f32 = 1e-5;
 
 /// Shapes with something odd about them: rows, outputs, inputs.
-const ODD: [(usize, usize, usize); 9] = [
+const ODD: [(usize, usize, usize); 13] = [
     // Fewer rows of the weight than a tile, and less depth than a warp.
     (1, 6, 8),
     // Tiles and depth that end in the middle of everything.
@@ -29,6 +29,12 @@ const ODD: [(usize, usize, usize); 9] = [
     (5, 98, 4168),
     // Rows of x that shared memory has no room for.
     (8, 20, 11_016),
+    // The same in f32.
+    (1, 10, 40_008),
+    (2, 10, 20_008),
+    (4, 10, 11_016),
+    // The same for two groups of columns.
+    (16, 40, 8008),
     // Two groups of columns.
     (9, 40, 520),
     (16, 64, 1048),

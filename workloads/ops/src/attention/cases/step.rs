@@ -48,6 +48,11 @@ impl Step {
             check([8, 2], 16, 15, 200, false),
             check([8, 1], 32, 16, 200, true),
             check([5, 5], 80, 64, 65, true),
+            check([6, 2], 64, 99, 200, true),
+            // Caches that are not divided.
+            check([8, 2], 16, 15, 40, true),
+            check([8, 1], 32, 31, 33, false),
+            check([5, 5], 80, 36, 48, true),
             check([22, 1], 128, 129, 513, true),
             check([48, 1], 128, 299, 300, false),
             check([32, 8], 128, 700, 2048, true),

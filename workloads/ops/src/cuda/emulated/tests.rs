@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::super::Argument::{Count, Read, Write};
+use super::super::Argument::{Count, Extend, Read, Write};
 use super::super::{Argument, Gpu, Kernel, is_available, on_emulated_gpu};
 
 fn launch(kernel: &Kernel<'_>, arguments: &[Argument<'_>]) -> Result<()> {
@@ -149,6 +149,30 @@ fn what_the_kernel_before_writes_is_nonsense_until_the_wait() {
     assert_eq!(numbers(&late), numbers(&middle));
     // The first and the last number were zero before too.
     assert!(numbers(&early)[1..63].iter().all(|value| value.is_nan()));
+}
+
+#[test]
+fn blocks_extend_a_cache_that_the_kernel_before_extended() {
+    if !is_available() {
+        return;
+    }
+    let (x, cache, out) = (counting(64), zeros(64, DType::F32), zeros(3, DType::F32));
+    on_emulated_gpu(|| -> Result<()> {
+        launch(
+            &probe("writes_one_place"),
+            &[Read(&x), Write(&cache), Count(0)],
+        )?;
+        let kernel = probe("extends").grid([3, 1, 1]);
+        launch(&kernel, &[Extend(&cache), Write(&out)])
+    })
+    .unwrap();
+    assert_eq!(
+        numbers(&out),
+        [7.0; 3],
+        "nonsense before the wait, and 7 after it"
+    );
+    let expected = [0.0, 0.0, 0.0, 0.0, 7.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0];
+    assert_eq!(numbers(&cache)[..12], expected);
 }
 
 #[test]
