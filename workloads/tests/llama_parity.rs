@@ -6,8 +6,8 @@ use candle_core::{DType, Device, Tensor, safetensors};
 use candle_nn::VarBuilder;
 use ops::linear::Math;
 use workloads::checkpoint::{Folder, Spelling};
-use workloads::llama::config::Config;
 use workloads::fused::Fused;
+use workloads::llama::config::Config;
 use workloads::llama::generate::{Extent, Generator};
 use workloads::llama::network::Network;
 

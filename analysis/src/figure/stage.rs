@@ -213,7 +213,8 @@ mod tests {
             Provenance::Emulated,
         )]));
         stage(out.path()).unwrap();
-        let csv = fs_err::read_to_string(out.path().join("figures/energy-per-token-s.csv")).unwrap();
+        let csv =
+            fs_err::read_to_string(out.path().join("figures/energy-per-token-s.csv")).unwrap();
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(
             lines[0],

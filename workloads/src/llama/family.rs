@@ -14,8 +14,8 @@ use super::reference::Reference;
 use super::scratch::{Rows, sequences_at_once};
 use crate::Error;
 use crate::checkpoint::Spelling;
-use crate::fused::Fused;
 use crate::family::{Family, MemoryNeed, Summary, Takes};
+use crate::fused::Fused;
 use crate::generation::{self, Generation, Generator};
 use crate::job::Job;
 use crate::job::precision::Precision;
@@ -370,7 +370,9 @@ mod tests {
     fn blocks_that_do_not_fit_and_stock_modules_that_do_not_exist_are_refused() {
         let mut job = job("llama-tiny");
         job.quantisation = Quantisation::Q4K;
-        let message = outcome(&job).expect_err("128 is no multiple of 256").to_string();
+        let message = outcome(&job)
+            .expect_err("128 is no multiple of 256")
+            .to_string();
         assert!(message.contains("blocks hold 256 weights"), "{message}");
         job.variant.implementation = Implementation::Reference;
         let message = outcome(&job).expect_err("dense only").to_string();
@@ -398,6 +400,9 @@ mod tests {
         });
         let large = family.memory(&job).expect("a generation");
         assert!(large.cache_bytes > 33 << 30);
-        assert!(large.scratch_bytes < 4 << 30, "a prefill takes groups of sequences");
+        assert!(
+            large.scratch_bytes < 4 << 30,
+            "a prefill takes groups of sequences"
+        );
     }
 }

@@ -115,12 +115,7 @@ impl Generator {
     ///
     /// # Errors
     /// The prompt has another number of tokens than `extent`, or the device is out of memory.
-    pub fn new(
-        network: Network,
-        extent: Extent,
-        prompt: Vec<u32>,
-        fused: Fused,
-    ) -> Result<Self> {
+    pub fn new(network: Network, extent: Extent, prompt: Vec<u32>, fused: Fused) -> Result<Self> {
         let Extent {
             batch,
             prompt_tokens,

@@ -177,16 +177,12 @@ pub struct SeededBlocks {
 
 impl Blocks for SeededBlocks {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<QTensor> {
-        match *shape {
-            [outputs, inputs] => {
-                // The embedding is widened whatever its format, so it need not suit a kernel.
-                seeded::tensor(self.format, self.of(name), outputs, inputs)
-            }
-            _ => {
-                let ones = Tensor::ones(shape, DType::F32, &Device::Cpu)?;
-                QTensor::quantize(&ones, GgmlDType::F32)
-            }
+        if let [outputs, inputs] = *shape {
+            // The embedding is widened whatever its format, so it need not suit a kernel.
+            return seeded::tensor(self.format, self.of(name), outputs, inputs);
         }
+        let ones = Tensor::ones(shape, DType::F32, &Device::Cpu)?;
+        QTensor::quantize(&ones, GgmlDType::F32)
     }
 
     fn contains(&self, _name: &str) -> bool {
@@ -215,8 +211,8 @@ mod tests {
     use candle_transformers::models::quantized_llama::ModelWeights;
 
     use super::*;
-    use crate::job::task::Extent;
     use crate::fused::Fused;
+    use crate::job::task::Extent;
     use crate::llama::generate::{Generator, seeded_prompt};
     use crate::llama::gguf::{GgufFile, metadata};
 

@@ -110,7 +110,13 @@ fn language(
         let generator = |extent: Extent, prompts: Vec<u32>| -> Result<_, Error> {
             let tensors = gpt::weights::Weights::load(&config, &tensors)?;
             let network = gpt::network::Network::new(&config, tensors, Fused::default())?;
-            Ok(generate::Fast::new(network, generate::Pick::Greedy, false, extent, prompts)?)
+            Ok(generate::Fast::new(
+                network,
+                generate::Pick::Greedy,
+                false,
+                extent,
+                prompts,
+            )?)
         };
         let mut continued = generator(CONTINUED, prompts.clone())?;
         continued.prefill()?;

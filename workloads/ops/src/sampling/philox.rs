@@ -41,7 +41,7 @@ pub fn gumbel(word: u32) -> f32 {
 mod tests {
     use super::*;
 
-    /// Known answers that the authors publish with their implementation (Random123, kat_vectors).
+    /// Known answers that the authors publish with their implementation (Random123, `kat_vectors`).
     #[test]
     fn known_answers() {
         assert_eq!(

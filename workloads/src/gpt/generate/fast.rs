@@ -220,7 +220,9 @@ impl Generator for Fast {
         for place in 0..prompt_tokens - 1 {
             let column = self.prompt.narrow(1, place, 1)?.contiguous()?;
             let pass = Pass::Decode(Start::At(place));
-            self.state.network.forward(&column, pass, &self.state.cache, &scratch)?;
+            self.state
+                .network
+                .forward(&column, pass, &self.state.cache, &scratch)?;
             let logits = scratch.logits.to_dtype(DType::F32)?.to_vec2::<f32>()?;
             for ((row, known), tokens) in logits.iter().zip(&mut logprobs).zip(&prompt) {
                 known.push(logprob_of(row, tokens[place + 1]));
