@@ -8,7 +8,7 @@ use tests::program::Outcome;
 use tests::repository;
 
 /// What each crate may use of the others.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("gpu-sim", &["model"]),
     ("statistics", &[]),
@@ -16,8 +16,9 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("metering", &["model", "gpu-sim"]),
     ("harness", &["model", "gpu-sim", "metering", "statistics"]),
     ("ops", &[]),
-    ("workloads", &["model", "ops"]),
-    ("analysis", &["model", "metering", "statistics"]),
+    ("scoring", &["statistics"]),
+    ("workloads", &["model", "ops", "scoring"]),
+    ("analysis", &["model", "metering", "scoring", "statistics"]),
     ("paper", &["model"]),
     ("nvml-sim", &["model", "gpu-sim"]),
     (
