@@ -7,6 +7,7 @@ pub mod activation;
 pub mod attention;
 pub mod choice;
 pub mod embedding;
+pub mod image;
 pub mod linear;
 pub mod lstm;
 pub mod norm;
