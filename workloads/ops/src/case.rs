@@ -160,6 +160,7 @@ pub fn all() -> Vec<Case> {
         crate::attention::cases(),
         crate::embedding::cases(),
         crate::gemv::cases(),
+        crate::image::cases(),
         crate::linear::cases(),
         crate::lstm::cases(),
         crate::norm::cases(),

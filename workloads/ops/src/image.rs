@@ -7,6 +7,7 @@
 mod activation;
 mod batch_norm;
 mod boxes;
+mod cases;
 mod convolution;
 mod elementwise;
 mod geometry;
@@ -26,6 +27,8 @@ pub use pool::{avg_pool2d, global_average, max_pool2d, pool_windows};
 pub use regions::{Regions, roi_align, roi_align_level};
 pub(crate) use resize::{Sample, nearest_place, samples};
 pub use resize::{resize_bilinear, resize_nearest, upsample_nearest};
+
+pub(crate) use cases::cases;
 
 use candle_core::{Result, Tensor, bail};
 

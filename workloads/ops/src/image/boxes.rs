@@ -7,7 +7,15 @@
 use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::contract::{floating, operand, write};
+use crate::cuda::Argument::{Count, Maybe, Number, Read, Write};
+use crate::cuda::{Gpu, Kernel, kernel_name};
 use crate::plain;
+
+/// Keys that a block sorts at once.
+const SORTED: usize = 2 * MOST_RANKED;
+
+/// Boxes whose overlaps with one are the bits of a word.
+const WORD: usize = 64;
 
 /// In place of the number of a box where there is none.
 pub const NO_BOX: u32 = u32::MAX;
@@ -24,12 +32,16 @@ pub struct Suppression {
     pub least_score: f32,
 }
 
-/// Working memory of [`top_k`] and [`nms`] on a GPU; nothing on the CPU.
+/// Working memory of [`top_k`] and [`nms`].
 #[derive(Clone, Debug)]
 pub struct BoxScratch {
     batch: usize,
     boxes: usize,
     ranked: usize,
+    /// Keys of two rounds, one after the other.
+    keys: [Tensor; 2],
+    /// For each ranked box of each picture, which of the others overlap it.
+    mask: Tensor,
 }
 
 impl BoxScratch {
@@ -37,14 +49,18 @@ impl BoxScratch {
     ///
     /// # Errors
     /// More are to be ranked than can be, or the memory is short.
-    pub fn new(batch: usize, boxes: usize, ranked: usize, _device: &Device) -> Result<Self> {
+    pub fn new(batch: usize, boxes: usize, ranked: usize, device: &Device) -> Result<Self> {
         if ranked == 0 || ranked > MOST_RANKED {
             bail!("top_k: {ranked} boxes are to be ranked, expected 1 to {MOST_RANKED}");
         }
+        let keys = |count: usize| Tensor::zeros(batch * count, DType::I64, device);
+        let first = blocks(boxes) * ranked;
         Ok(Self {
             batch,
             boxes,
             ranked,
+            keys: [keys(first)?, keys(blocks(first) * ranked)?],
+            mask: keys(ranked * ranked.div_ceil(WORD))?,
         })
     }
 
@@ -75,6 +91,9 @@ pub fn top_k(scores: &Tensor, scratch: &BoxScratch, order: &Tensor) -> Result<()
     operand(OP, "scores", scores).contiguous()?;
     operand(OP, "order", order).is((batch, ranked), DType::U32)?;
     scratch.check(OP, batch, boxes, ranked)?;
+    if let Some(gpu) = Gpu::of(order) {
+        return rank(gpu, scores, scratch, order);
+    }
     let scores: Vec<Vec<f32>> = scores.to_dtype(DType::F32)?.to_vec2()?;
     let mut found = Vec::with_capacity(batch * ranked);
     for scores in &scores {
@@ -86,6 +105,94 @@ pub fn top_k(scores: &Tensor, scratch: &BoxScratch, order: &Tensor) -> Result<()
         order,
         &Tensor::from_vec(found, (batch, ranked), &Device::Cpu)?.to_device(order.device())?,
     )
+}
+
+/// Blocks that sort so many keys.
+const fn blocks(keys: usize) -> usize {
+    let blocks = keys.div_ceil(SORTED);
+    if blocks == 0 { 1 } else { blocks }
+}
+
+/// Each block keeps the best of what it sorts, until one block is left.
+fn rank(gpu: Gpu<'_>, scores: &Tensor, scratch: &BoxScratch, order: &Tensor) -> Result<()> {
+    let (batch, mut count) = scores.dims2()?;
+    let ranked = order.dim(1)?;
+    let mut name = kernel_name("rank_scores", scores.dtype(), true)?;
+    let mut from = scores;
+    let [mut to, mut next] = [&scratch.keys[0], &scratch.keys[1]];
+    loop {
+        let blocks = blocks(count);
+        let size = count.next_power_of_two().clamp(WORD, SORTED);
+        let kernel = Kernel::new("nms", &name)
+            .grid([blocks, batch, 1])
+            .threads((size / 2).min(1024))
+            .shared(size * size_of::<u64>());
+        let operands = [
+            Read(from),
+            Write(to),
+            Count(count),
+            Count(ranked),
+            Count(size),
+        ];
+        gpu.launch(&kernel, &operands)?;
+        if blocks == 1 {
+            let kernel = Kernel::one_thread_each("nms", "order_of_keys", batch * ranked);
+            let operands = [Read(to), Write(order), Count(batch * ranked)];
+            return gpu.launch(&kernel, &operands);
+        }
+        (from, count) = (to, blocks * ranked);
+        (to, next) = (next, to);
+        name = "rank_keys".into();
+    }
+}
+
+/// Which boxes overlap, then who gives way.
+fn suppress(
+    gpu: Gpu<'_>,
+    candidates: &Candidates<'_>,
+    suppression: &Suppression,
+    scratch: &BoxScratch,
+    kept: &Tensor,
+    counts: &Tensor,
+) -> Result<()> {
+    let Candidates {
+        boxes,
+        scores,
+        groups,
+        order,
+    } = *candidates;
+    let (batch, count) = scores.dims2()?;
+    let (ranked, most) = (order.dim(1)?, kept.dim(1)?);
+    let words = ranked.div_ceil(WORD);
+    let kernel = Kernel::new("nms", "nms_mask")
+        .grid([words, words, batch])
+        .threads(WORD);
+    let operands = [
+        Read(boxes),
+        Maybe(groups),
+        Read(order),
+        Write(&scratch.mask),
+        Count(count),
+        Count(ranked),
+        Count(words),
+        Number(suppression.iou_threshold),
+    ];
+    gpu.launch(&kernel, &operands)?;
+    let name = kernel_name("nms_scan", scores.dtype(), true)?;
+    let kernel = Kernel::new("nms", &name).grid([batch, 1, 1]).threads(WORD);
+    let operands = [
+        Read(scores),
+        Read(order),
+        Read(&scratch.mask),
+        Write(kept),
+        Write(counts),
+        Count(count),
+        Count(ranked),
+        Count(words),
+        Count(most),
+        Number(suppression.least_score),
+    ];
+    gpu.launch(&kernel, &operands)
 }
 
 /// What boxes are chosen from.
@@ -137,6 +244,9 @@ pub fn nms(
     operand(OP, "kept", kept).is((batch, most), DType::U32)?;
     operand(OP, "counts", counts).is(batch, DType::U32)?;
     scratch.check(OP, batch, count, ranked)?;
+    if let Some(gpu) = Gpu::of(kept) {
+        return suppress(gpu, candidates, suppression, scratch, kept, counts);
+    }
     let (mut all, mut numbers) = (Vec::with_capacity(batch * most), Vec::new());
     for picture in 0..batch {
         let corners: Vec<f32> = boxes.get(picture)?.flatten_all()?.to_vec1()?;

@@ -3,12 +3,25 @@
 //! Floor: two operations for each value of the weight and each pixel of the result, or one read of
 //! picture and weight and one write of the result.
 
+#[cfg_attr(feature = "cuda", path = "convolution/cudnn.rs")]
+#[cfg_attr(all(not(feature = "cuda"), test), path = "convolution/emulated.rs")]
+#[cfg_attr(all(not(feature = "cuda"), not(test)), path = "convolution/absent.rs")]
+mod backend;
+mod cases;
+mod columns;
+mod kernels;
+mod route;
+
 use candle_core::{Result, Tensor, bail};
 
 use super::{Activation, Geometry, Window, picture};
 use crate::contract::{floating, operand, write};
+use crate::cuda::Gpu;
 use crate::linear::Math;
 use crate::plain;
+use columns::Columns;
+
+pub(crate) use cases::cases;
 
 /// `activation(x ∗ weight + bias)`, with the weight in the order that the kernels want.
 #[derive(Clone, Debug)]
@@ -26,8 +39,10 @@ pub struct Conv2d {
 /// The weight, by the way it is used.
 #[derive(Clone, Debug)]
 enum Weight {
-    /// `[out, kernel h, kernel w, in / groups]`.
-    Full(Tensor),
+    /// Every output sees every input: `[out, kernel h, kernel w, in]`, and the same as a matrix.
+    Full(Tensor, Columns),
+    /// In groups: `[out, kernel h, kernel w, in / groups]`.
+    Grouped(Tensor),
     /// Each channel by itself: `[kernel h, kernel w, channels]`.
     Depthwise(Tensor),
 }
@@ -35,9 +50,43 @@ enum Weight {
 impl Weight {
     const fn tensor(&self) -> &Tensor {
         match self {
-            Self::Full(weight) | Self::Depthwise(weight) => weight,
+            Self::Full(weight, _) | Self::Grouped(weight) | Self::Depthwise(weight) => weight,
         }
     }
+}
+
+/// A convolution for a library.
+#[cfg_attr(
+    not(feature = "cuda"),
+    allow(dead_code, reason = "without a GPU no library reads all of it")
+)]
+#[derive(Clone, Copy, Debug)]
+struct Product<'a> {
+    x: &'a Tensor,
+    weight: &'a Tensor,
+    bias: Option<&'a Tensor>,
+    addend: Option<&'a Tensor>,
+    activation: Option<Activation>,
+    window: &'a Window,
+    groups: usize,
+    math: Math,
+    /// Whether the sums are added to what is there.
+    accumulates: bool,
+}
+
+/// What a library has done of a convolution.
+#[cfg_attr(
+    not(feature = "cuda"),
+    allow(dead_code, reason = "without a GPU no library refuses anything")
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// All of it, with bias, addend and activation.
+    Everything,
+    /// Only the sums of products.
+    Sums,
+    /// Nothing: it has no algorithm for this shape.
+    Nothing,
 }
 
 /// A convolution's weight as checkpoints have it, `[out, in, kernel h, kernel w]`, in the order of
@@ -84,10 +133,14 @@ impl Conv2d {
         // Zero strides and dilations are seen here rather than at the first picture.
         window.output_size((height * dilation.0.max(1), width * dilation.1.max(1)))?;
         let inputs = share * groups;
-        let weight = if groups > 1 && share == 1 && outputs == groups {
+        let weight = if groups == 1 {
+            let weight = channels_last(&weight)?;
+            let columns = Columns::new(&weight, bias.clone(), &window)?;
+            Weight::Full(weight, columns)
+        } else if share == 1 && outputs == groups {
             Weight::Depthwise(weight.squeeze(1)?.permute((1, 2, 0))?.contiguous()?)
         } else {
-            Weight::Full(channels_last(&weight)?)
+            Weight::Grouped(channels_last(&weight)?)
         };
         Ok(Self {
             weight,
@@ -113,7 +166,15 @@ impl Conv2d {
     /// With products computed this way.
     #[must_use]
     pub fn with_math(self, math: Math) -> Self {
-        Self { math, ..self }
+        let weight = match self.weight {
+            Weight::Full(weight, columns) => Weight::Full(weight, columns.with_math(math)),
+            other => other,
+        };
+        Self {
+            weight,
+            math,
+            ..self
+        }
     }
 
     /// With another number of zero rows and columns after the picture than before it, as models from
@@ -188,6 +249,9 @@ impl Conv2d {
 
     fn run(&self, x: &Tensor, addend: Option<&Tensor>, out: &Tensor) -> Result<()> {
         self.check(x, addend, out)?;
+        if let Some(gpu) = Gpu::of(out) {
+            return self.run_on(gpu, x, addend, out);
+        }
         write(out, &self.plain(x, addend)?)
     }
 
@@ -196,7 +260,7 @@ impl Conv2d {
         use candle_core::DType::F32;
         let wide = x.to_dtype(F32)?;
         let sum = match &self.weight {
-            Weight::Full(weight) => {
+            Weight::Full(weight, _) | Weight::Grouped(weight) => {
                 plain::image::conv2d(&wide, weight, None, &self.window, self.groups)?
             }
             Weight::Depthwise(weight) => {

@@ -6,6 +6,8 @@ use candle_core::{D, Result, Tensor, bail};
 
 use super::{Activation, picture};
 use crate::contract::{floating, operand, write};
+use crate::cuda::Argument::{Count, Maybe, Number, Read, Write};
+use crate::cuda::{Gpu, Kernel, kernel_name, lanes, wide};
 use crate::plain;
 
 /// Pictures that [`weighted_sum`] adds at most.
@@ -57,6 +59,29 @@ pub(super) fn finish(
     if let Some(addend) = addend {
         operand(op, "addend", addend).holds(x.elem_count(), x.dtype())?;
     }
+    if let Some(gpu) = Gpu::of(out) {
+        let columns = x.dim(D::Minus1)?;
+        let mut tensors = vec![x, out];
+        tensors.extend(bias);
+        tensors.extend(addend);
+        let wide = wide(&tensors, columns);
+        let lanes = lanes(x.dtype(), wide);
+        let vectors = x.elem_count() / lanes;
+        let name = kernel_name("image_finish", x.dtype(), wide)?;
+        let kernel = Kernel::one_thread_each("image_elementwise", &name, vectors);
+        let (activation, slope) = Activation::code(activation);
+        let operands = [
+            Read(x),
+            Maybe(bias),
+            Maybe(addend),
+            Write(out),
+            Count(vectors),
+            Count(columns / lanes),
+            Count(activation),
+            Number(slope),
+        ];
+        return gpu.launch(&kernel, &operands);
+    }
     write(out, &plain::image::finish(x, bias, addend, activation)?)
 }
 
@@ -70,6 +95,22 @@ pub fn scale_channels(x: &Tensor, scale: &Tensor, out: &Tensor) -> Result<()> {
     let (batch, _, _, channels) = picture(OP, "x", x)?;
     operand(OP, "scale", scale).holds(batch * channels, x.dtype())?;
     operand(OP, "out", out).is(x.shape(), x.dtype())?;
+    if let Some(gpu) = Gpu::of(out) {
+        let wide = wide(&[x, scale, out], channels);
+        let lanes = lanes(x.dtype(), wide);
+        let vectors = x.elem_count() / lanes;
+        let name = kernel_name(OP, x.dtype(), wide)?;
+        let kernel = Kernel::one_thread_each("image_elementwise", &name, vectors);
+        let operands = [
+            Read(x),
+            Read(scale),
+            Write(out),
+            Count(vectors),
+            Count(channels / lanes),
+            Count(vectors / batch.max(1)),
+        ];
+        return gpu.launch(&kernel, &operands);
+    }
     write(out, &plain::image::scale_channels(x, scale)?)
 }
 
@@ -90,6 +131,30 @@ pub fn weighted_sum(
     operand(OP, "out", out).contiguous()?;
     for (x, _) in parts {
         operand(OP, "x", x).holds(out.elem_count(), out.dtype())?;
+    }
+    if let Some(gpu) = Gpu::of(out) {
+        let mut tensors = vec![out];
+        tensors.extend(parts.iter().map(|(x, _)| *x));
+        let wide = wide(&tensors, out.elem_count());
+        let vectors = out.elem_count() / lanes(out.dtype(), wide);
+        let name = kernel_name(OP, out.dtype(), wide)?;
+        let kernel = Kernel::one_thread_each("image_elementwise", &name, vectors);
+        let (activation, slope) = Activation::code(activation);
+        let part = |place: usize| Maybe(parts.get(place).map(|(x, _)| *x));
+        let weight = |place: usize| Number(parts.get(place).map_or(0.0, |(_, weight)| *weight));
+        let operands = [
+            part(0),
+            part(1),
+            part(2),
+            Write(out),
+            Count(vectors),
+            weight(0),
+            weight(1),
+            weight(2),
+            Count(activation),
+            Number(slope),
+        ];
+        return gpu.launch(&kernel, &operands);
     }
     write(out, &plain::image::weighted_sum(parts, activation)?)
 }

@@ -6,7 +6,12 @@ use candle_core::{Result, Tensor, bail};
 
 use super::picture;
 use crate::contract::{operand, write};
+use crate::cuda::Argument::{Count, Maybe, Read, Write};
+use crate::cuda::{Gpu, Kernel, kernel_name, lanes, wide};
 use crate::plain;
+
+/// Pictures that one launch puts side by side.
+const PARTS: usize = 4;
 
 /// `[b, h, w, c·factor²]` to `out` `[b, h·factor, w·factor, c]`, in PyTorch's order: the channel
 /// `c·factor² + i·factor + j` goes to row `i` and column `j` of a square.
@@ -22,6 +27,24 @@ pub fn pixel_shuffle(x: &Tensor, factor: usize, out: &Tensor) -> Result<()> {
     }
     let shape = (batch, height * factor, width * factor, channels / square);
     operand(OP, "out", out).is(shape, x.dtype())?;
+    if let Some(gpu) = Gpu::of(out) {
+        let left = channels / square;
+        let wide = wide(&[out], left);
+        let lanes = lanes(x.dtype(), wide);
+        let vectors = x.elem_count() / lanes;
+        let name = kernel_name(OP, x.dtype(), wide)?;
+        let kernel = Kernel::one_thread_each("image_layout", &name, vectors);
+        let operands = [
+            Read(x),
+            Write(out),
+            Count(vectors),
+            Count(height),
+            Count(width),
+            Count(left / lanes),
+            Count(factor),
+        ];
+        return gpu.launch(&kernel, &operands);
+    }
     write(out, &plain::image::pixel_shuffle(x, factor)?)
 }
 
@@ -33,13 +56,48 @@ pub fn concat(parts: &[&Tensor], out: &Tensor) -> Result<()> {
     const OP: &str = "concat";
     let (batch, height, width, channels) = picture(OP, "out", out)?;
     let mut sum = 0;
+    let mut wide = wide(&[out], channels);
     for part in parts {
         let (.., own) = picture(OP, "a part", part)?;
+        wide &= crate::cuda::wide(&[part], own);
         operand(OP, "a part", part).is((batch, height, width, own), out.dtype())?;
         sum += own;
     }
     if sum != channels {
         bail!("{OP}: the parts have {sum} channels, out has {channels}");
+    }
+    if let Some(gpu) = Gpu::of(out) {
+        let lanes = lanes(out.dtype(), wide);
+        let name = kernel_name(OP, out.dtype(), wide)?;
+        let mut first = 0;
+        for some in parts.chunks(PARTS) {
+            let count = |place: usize| match some.get(place) {
+                Some(part) => Ok(part.dim(3)? / lanes),
+                None => Result::Ok(0),
+            };
+            let part = |place: usize| Maybe(some.get(place).copied());
+            let of = [count(0)?, count(1)?, count(2)?, count(3)?];
+            let own: usize = of.iter().sum();
+            let vectors = batch * height * width * own;
+            let kernel = Kernel::one_thread_each("image_layout", &name, vectors);
+            let operands = [
+                part(0),
+                part(1),
+                part(2),
+                part(3),
+                Write(out),
+                Count(vectors),
+                Count(of[0]),
+                Count(of[1]),
+                Count(of[2]),
+                Count(of[3]),
+                Count(first),
+                Count(channels / lanes),
+            ];
+            gpu.launch(&kernel, &operands)?;
+            first += own;
+        }
+        return Ok(());
     }
     write(out, &plain::image::concat(parts)?)
 }
@@ -58,6 +116,23 @@ pub fn patches(x: &Tensor, size: usize, out: &Tensor) -> Result<()> {
     }
     let count = (height / size) * (width / size);
     operand(OP, "out", out).is((batch, count, size * size * channels), x.dtype())?;
+    if let Some(gpu) = Gpu::of(out) {
+        let run = size * channels;
+        let wide = wide(&[x, out], run);
+        let lanes = lanes(x.dtype(), wide);
+        let vectors = x.elem_count() / lanes;
+        let name = kernel_name(OP, x.dtype(), wide)?;
+        let kernel = Kernel::one_thread_each("image_layout", &name, vectors);
+        let operands = [
+            Read(x),
+            Write(out),
+            Count(vectors),
+            Count(run / lanes),
+            Count(size),
+            Count(width / size),
+        ];
+        return gpu.launch(&kernel, &operands);
+    }
     write(out, &plain::image::patches(x, size)?)
 }
 

@@ -6,7 +6,12 @@ use candle_core::{DType, Result, Tensor};
 
 use super::{Window, picture};
 use crate::contract::{operand, write};
+use crate::cuda::Argument::{Count, Read, Write};
+use crate::cuda::{Gpu, Kernel, kernel_name, lanes, wide};
 use crate::plain;
+
+/// Threads that take the global mean of some channels together.
+const AVERAGING: usize = 512;
 
 /// The largest value of each window; padding is never the largest. With a size of `out` that rounds
 /// up, the last windows hang over the picture.
@@ -22,6 +27,9 @@ pub fn max_pool2d(
 ) -> Result<()> {
     let window = Window::new(kernel, stride, padding);
     let window = pool_window("max_pool2d", x, &window, out)?;
+    if let Some(gpu) = Gpu::of(out) {
+        return launch("max_pool2d", gpu, x, &window, false, out);
+    }
     write(out, &plain::image::max_pool2d(x, &window)?)
 }
 
@@ -40,10 +48,49 @@ pub fn avg_pool2d(
 ) -> Result<()> {
     let window = Window::new(kernel, stride, padding);
     let window = pool_window("avg_pool2d", x, &window, out)?;
+    if let Some(gpu) = Gpu::of(out) {
+        return launch("avg_pool2d", gpu, x, &window, count_include_pad, out);
+    }
     write(
         out,
         &plain::image::avg_pool2d(x, &window, count_include_pad)?,
     )
+}
+
+/// A thread for each vector of channels of the result.
+fn launch(
+    op: &'static str,
+    gpu: Gpu<'_>,
+    x: &Tensor,
+    window: &Window,
+    count_include_pad: bool,
+    out: &Tensor,
+) -> Result<()> {
+    let (_, height, width, channels) = x.dims4()?;
+    let (_, out_height, out_width, _) = out.dims4()?;
+    let wide = wide(&[x, out], channels);
+    let lanes = lanes(x.dtype(), wide);
+    let vectors = out.elem_count() / lanes;
+    let name = kernel_name(op, x.dtype(), wide)?;
+    let kernel = Kernel::one_thread_each("image_pool", &name, vectors);
+    let operands = [
+        Read(x),
+        Write(out),
+        Count(vectors),
+        Count(channels / lanes),
+        Count(height),
+        Count(width),
+        Count(out_height),
+        Count(out_width),
+        Count(window.kernel.0),
+        Count(window.kernel.1),
+        Count(window.stride.0),
+        Count(window.stride.1),
+        Count(window.padding.0),
+        Count(window.padding.1),
+        Count(usize::from(count_include_pad)),
+    ];
+    gpu.launch(&kernel, &operands)
 }
 
 /// How many windows a pool has, with the last one inside the picture (false) or hanging over it
@@ -135,8 +182,25 @@ fn pool_window(op: &'static str, x: &Tensor, window: &Window, out: &Tensor) -> R
 /// Shapes or formats differ, or the device failed.
 pub fn global_average(x: &Tensor, out: &Tensor) -> Result<()> {
     const OP: &str = "global_average";
-    let (batch, _, _, channels) = picture(OP, "x", x)?;
+    let (batch, height, width, channels) = picture(OP, "x", x)?;
     operand(OP, "out", out).holds(batch * channels, x.dtype())?;
+    if let Some(gpu) = Gpu::of(out) {
+        let wide = wide(&[x, out], channels);
+        let row_vectors = channels / lanes(x.dtype(), wide);
+        let across = row_vectors.next_power_of_two().min(32);
+        let name = kernel_name(OP, x.dtype(), wide)?;
+        let kernel = Kernel::new("image_pool", &name)
+            .grid([row_vectors.div_ceil(across), batch, 1])
+            .threads(AVERAGING);
+        let operands = [
+            Read(x),
+            Write(out),
+            Count(row_vectors),
+            Count(height * width),
+            Count(across),
+        ];
+        return gpu.launch(&kernel, &operands);
+    }
     let wide = x.to_dtype(DType::F32)?;
     write(out, &plain::image::global_average(&wide)?)
 }

@@ -6,6 +6,8 @@ use candle_core::{DType, Result, Tensor};
 
 use super::picture;
 use crate::contract::{operand, write};
+use crate::cuda::Argument::{Count, Maybe, Number, Read, Write};
+use crate::cuda::{Gpu, Kernel, kernel_name, lanes, wide};
 use crate::plain;
 
 /// How regions are read.
@@ -40,6 +42,9 @@ pub fn roi_align(
         aligned,
     };
     check(features, boxes, out)?;
+    if let Some(gpu) = Gpu::of(out) {
+        return launch(gpu, features, boxes, None, &regions, out);
+    }
     write(
         out,
         &plain::image::roi_align(features, boxes, &regions, cells(out)?)?,
@@ -60,12 +65,51 @@ pub fn roi_align_level(
 ) -> Result<()> {
     check(features, boxes, out)?;
     operand("roi_align", "levels", levels).is(boxes.dim(0)?, DType::U32)?;
+    if let Some(gpu) = Gpu::of(out) {
+        return launch(gpu, features, boxes, Some((levels, level)), regions, out);
+    }
     let computed = plain::image::roi_align(features, boxes, regions, cells(out)?)?;
     let rows = levels
         .eq(level)?
         .reshape((boxes.dim(0)?, 1, 1, 1))?
         .broadcast_as(out.shape())?;
     write(out, &rows.where_cond(&computed, &out.copy()?)?)
+}
+
+/// A thread for each vector of channels of a cell.
+fn launch(
+    gpu: Gpu<'_>,
+    features: &Tensor,
+    boxes: &Tensor,
+    level: Option<(&Tensor, u32)>,
+    regions: &Regions,
+    out: &Tensor,
+) -> Result<()> {
+    let (batch, height, width, channels) = features.dims4()?;
+    let (rows, columns) = cells(out)?;
+    let wide = wide(&[features, out], channels);
+    let lanes = lanes(features.dtype(), wide);
+    let vectors = out.elem_count() / lanes;
+    let name = kernel_name("roi_align", features.dtype(), wide)?;
+    let kernel = Kernel::one_thread_each("roi_align", &name, vectors);
+    let operands = [
+        Read(features),
+        Read(boxes),
+        Maybe(level.map(|(levels, _)| levels)),
+        Write(out),
+        Count(vectors),
+        Count(level.map_or(0, |(_, level)| level as usize)),
+        Count(batch),
+        Count(height),
+        Count(width),
+        Count(channels / lanes),
+        Count(rows),
+        Count(columns),
+        Number(regions.spatial_scale),
+        Count(regions.sampling_ratio),
+        Count(usize::from(regions.aligned)),
+    ];
+    gpu.launch(&kernel, &operands)
 }
 
 fn cells(out: &Tensor) -> Result<(usize, usize)> {

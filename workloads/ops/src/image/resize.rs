@@ -6,6 +6,8 @@ use candle_core::{Result, Tensor, bail};
 
 use super::picture;
 use crate::contract::{operand, write};
+use crate::cuda::Argument::{Count, Number, Read, Write};
+use crate::cuda::{Argument, Gpu, Kernel, kernel_name, lanes, wide};
 use crate::plain;
 
 /// Where a pixel of a resized picture comes from, along one direction.
@@ -84,6 +86,9 @@ pub fn upsample_nearest(x: &Tensor, factor: usize, out: &Tensor) -> Result<()> {
 /// Shapes or formats differ, or the device failed.
 pub fn resize_nearest(x: &Tensor, out: &Tensor) -> Result<()> {
     let size = size("resize_nearest", x, out)?;
+    if let Some(gpu) = Gpu::of(out) {
+        return launch("resize_nearest", gpu, x, out, &[]);
+    }
     write(out, &plain::image::resize_nearest(x, size)?)
 }
 
@@ -95,7 +100,44 @@ pub fn resize_nearest(x: &Tensor, out: &Tensor) -> Result<()> {
 /// Shapes or formats differ, or the device failed.
 pub fn resize_bilinear(x: &Tensor, align_corners: bool, out: &Tensor) -> Result<()> {
     let size = size("resize_bilinear", x, out)?;
+    if let Some(gpu) = Gpu::of(out) {
+        let (_, height, width, _) = x.dims4()?;
+        let more = [
+            Number(step(height, size.0, align_corners)),
+            Number(step(width, size.1, align_corners)),
+            Count(usize::from(align_corners)),
+        ];
+        return launch("resize_bilinear", gpu, x, out, &more);
+    }
     write(out, &plain::image::resize_bilinear(x, size, align_corners)?)
+}
+
+/// A thread for each vector of channels of the result.
+fn launch(
+    op: &'static str,
+    gpu: Gpu<'_>,
+    x: &Tensor,
+    out: &Tensor,
+    more: &[Argument<'_>],
+) -> Result<()> {
+    let (_, height, width, channels) = x.dims4()?;
+    let (_, out_height, out_width, _) = out.dims4()?;
+    let wide = wide(&[x, out], channels);
+    let lanes = lanes(x.dtype(), wide);
+    let vectors = out.elem_count() / lanes;
+    let name = kernel_name(op, x.dtype(), wide)?;
+    let kernel = Kernel::one_thread_each("image_layout", &name, vectors);
+    let operands = [
+        Read(x),
+        Write(out),
+        Count(vectors),
+        Count(height),
+        Count(width),
+        Count(out_height),
+        Count(out_width),
+        Count(channels / lanes),
+    ];
+    gpu.launch(&kernel, &[&operands, more].concat())
 }
 
 /// Checks a resize and gives height and width of the result.
