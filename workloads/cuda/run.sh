@@ -11,8 +11,9 @@ usage: workloads/cuda/run.sh BINARY [ARGUMENTS]
 
 Finds libcudart, libcublas, libcublasLt, libcurand and libnvrtc in the Python packages of
 python3 (nvidia-cublas and the like, as PyTorch installs them), below CUDA_HOME, in
-/usr/local/cuda, or where the dynamic linker looks; finds libcuda beside the driver; then
-replaces itself with BINARY.
+/usr/local/cuda, or where the dynamic linker looks; finds libcuda beside the driver, and
+libcudnn, which only models with convolutions need, where it is there; then replaces itself
+with BINARY.
 
 Environment:
   JOULEBENCH_CUDA_LIBRARIES   folder to look in first
@@ -64,6 +65,11 @@ for library in libcuda.so.1 libcudart.so.13 libnvrtc.so.13 libcublasLt.so.13 lib
     preload+=("$path")
     search+=("$(dirname "$path")")
 done
+
+# The worker looks for cuDNN by name when the first convolution runs; nothing else needs it.
+if path="$(find_library libcudnn.so.9)"; then
+    search+=("$(dirname "$path")")
+fi
 
 join() { local IFS=:; echo "$*"; }
 # The libraries load parts of themselves by name, so their folders are searched as well.

@@ -12,7 +12,7 @@ constexpr unsigned NO_BOX = 0xffffffffu;
 constexpr unsigned WORD = 64;
 
 __device__ __forceinline__ Key key_of(float score, unsigned place) {
-    if (isnan(score)) score = -INFINITY;
+    if (score != score) score = -INFINITY;  // not a number
     const unsigned bits = __float_as_uint(score + 0.0f);
     const unsigned ordered = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
     return Key(ordered) << 32 | Key(NO_BOX - place);

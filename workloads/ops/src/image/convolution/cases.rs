@@ -370,7 +370,7 @@ fn checked() -> Vec<Layer> {
         few.plus(Addend::Apart).activated(Sigmoid),
         few.plus(Addend::InPlace),
         Layer::new([1, 6, 9, 16], 4, 5, 2),
-        Layer::new([1, 1, 1, 264], 1, 3, 1),
+        Layer::new([1, 3, 3, 264], 1, 3, 1),
         each,
         each.activated(Relu6),
         each.plus(Addend::Apart).activated(Silu),
