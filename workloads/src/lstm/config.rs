@@ -19,14 +19,17 @@ impl Config {
     /// Names of the models, the smallest first.
     pub const NAMES: [&'static str; 1] = ["lstm-sentiment"];
 
+    /// 5,000 words in 15 numbers, ten cells, 300 words.
+    pub const SENTIMENT: Self = Self {
+        vocab_size: 5_000,
+        width: 15,
+        cells: 10,
+        words: 300,
+    };
+
     /// The model of this name, where it is one of these.
     pub fn named(model: &str) -> Option<Self> {
-        (model == "lstm-sentiment").then_some(Self {
-            vocab_size: 5_000,
-            width: 15,
-            cells: 10,
-            words: 300,
-        })
+        (model == "lstm-sentiment").then_some(Self::SENTIMENT)
     }
 
     /// Reads the text of a `config.json` with exactly these fields.
