@@ -232,6 +232,28 @@ impl Weights {
         }
     }
 
+    /// The shape of a model: that of its name, once the folder, where there is one, is known to hold
+    /// no other; what a name leaves open is the folder's.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or `difference` says in which field it holds another model.
+    pub fn config<C>(
+        &self,
+        model: &str,
+        named: C,
+        read: fn(&str) -> Result<C, String>,
+        difference: fn(&C, &C) -> Option<String>,
+    ) -> Result<C, Error> {
+        let Some(folder) = self.folder() else {
+            return Ok(named);
+        };
+        let found = folder.config(read)?;
+        match difference(&named, &found) {
+            None => Ok(found),
+            Some(difference) => Err(folder.differs(model, &difference)),
+        }
+    }
+
     /// Text with known answers that belongs to these weights: the held-out documents of the
     /// project's own models, or the user's file; `None` where inputs are random.
     ///

@@ -145,17 +145,12 @@ fn refuse_stock_in_16_bits(job: &Job) -> Result<(), Error> {
 
 fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workload>, Error> {
     refuse_stock_in_16_bits(job)?;
-    let named = config(&job.model);
-    let config = match weights.folder() {
-        None => named,
-        Some(folder) => {
-            let found = folder.config(Config::from_hugging_face)?;
-            match named.difference(&found) {
-                None => found,
-                Some(difference) => return Err(folder.differs(&job.model, &difference)),
-            }
-        }
-    };
+    let config = weights.config(
+        &job.model,
+        config(&job.model),
+        Config::from_hugging_face,
+        Config::difference,
+    )?;
     let (head, dtype) = (job.variant.head, job.precision.dtype());
     let (inputs, expected) = inputs(job, &config, weights, device)?;
     let spelling = config.family.spelling();

@@ -146,17 +146,12 @@ fn check_reference(job: &Job) -> Result<(), Error> {
 
 fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workload>, Error> {
     check_reference(job)?;
-    let named = config(&job.model);
-    let config = match weights.folder() {
-        None => named,
-        Some(folder) => {
-            let found = folder.config(Config::from_hugging_face)?;
-            match named.difference(&found) {
-                None => found,
-                Some(difference) => return Err(folder.differs(&job.model, &difference)),
-            }
-        }
-    };
+    let config = weights.config(
+        &job.model,
+        config(&job.model),
+        Config::from_hugging_face,
+        Config::difference,
+    )?;
     let dtype = job.precision.dtype();
     let tensors = weights.tensors(&config.tensors(), Config::SPELLING, dtype, device)?;
     let tensors = Tensors::load(&config, &tensors)?;

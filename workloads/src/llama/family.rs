@@ -124,15 +124,12 @@ impl Family for Llama {
 
 /// The shape of a job: that of its name, once the user's folder is known to hold no other.
 fn described(job: &Job, weights: &Weights) -> std::result::Result<Config, Error> {
-    let named = config(&job.model);
-    let Some(folder) = weights.folder() else {
-        return Ok(named);
-    };
-    let found = folder.config(Config::from_hugging_face)?;
-    match named.difference(&found) {
-        None => Ok(found),
-        Some(difference) => Err(folder.differs(&job.model, &difference)),
-    }
+    weights.config(
+        &job.model,
+        config(&job.model),
+        Config::from_hugging_face,
+        Config::difference,
+    )
 }
 
 fn dense(

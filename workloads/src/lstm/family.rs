@@ -90,13 +90,12 @@ impl Family for Lstm {
         weights: &Weights,
         device: &Device,
     ) -> Result<Box<dyn Workload>, Error> {
-        let named = config(&job.model);
-        if let Some(folder) = weights.folder() {
-            let found = folder.config(Config::from_json)?;
-            if let Some(difference) = named.difference(&found) {
-                return Err(folder.differs(&job.model, &difference));
-            }
-        }
+        let named = weights.config(
+            &job.model,
+            config(&job.model),
+            Config::from_json,
+            Config::difference,
+        )?;
         let dtype = job.precision.dtype();
         let tensors = weights.tensors(&named.tensors(), Spelling::EXACT, dtype, device)?;
         let tensors = Tensors::load(&named, &tensors)?;

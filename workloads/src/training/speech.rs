@@ -70,7 +70,7 @@ impl Speech {
     reason = "a share of a small count"
 )]
 fn syllables(way: f64) -> (usize, usize) {
-    let grown = ((way - 0.3) / 0.5).clamp(0.0, 1.0) * (MOST_SYLLABLES - 2) as f64;
+    let grown = ((way - 0.5) / 0.3).clamp(0.0, 1.0) * (MOST_SYLLABLES - 2) as f64;
     let most = 2 + grown as usize;
     (1.max(most / 3), most)
 }
@@ -78,9 +78,9 @@ fn syllables(way: f64) -> (usize, usize) {
 impl Course for Speech {
     fn recipe(&self) -> Recipe {
         Recipe {
-            steps: 600,
-            batch: 12,
-            learning_rate: 1.5e-3,
+            steps: 1500,
+            batch: 16,
+            learning_rate: 3e-3,
             weight_decay: 0.01,
             clip: 1.0,
         }

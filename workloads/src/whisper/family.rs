@@ -92,13 +92,12 @@ impl Family for Whisper {
         device: &Device,
     ) -> Result<Box<dyn Workload>, Error> {
         check_reference(job)?;
-        let config = config(&job.model);
-        if let Some(folder) = weights.folder() {
-            let found = folder.config(Config::from_hugging_face)?;
-            if let Some(difference) = config.difference(&found) {
-                return Err(folder.differs(&job.model, &difference));
-            }
-        }
+        let config = weights.config(
+            &job.model,
+            config(&job.model),
+            Config::from_hugging_face,
+            Config::difference,
+        )?;
         let dtype = job.precision.dtype();
         let tensors = weights.tensors(&config.tensors(), Config::SPELLING, dtype, device)?;
         let tensors = Tensors::load(&config, &tensors)?;
