@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder};
 use model::quality::Outcomes;
 use sha2::{Digest, Sha256};
 
@@ -245,7 +245,18 @@ fn the_users_text_judges_llama() {
     let tensors: HashMap<String, Tensor> = config
         .tensors()
         .into_iter()
-        .map(|(name, shape)| (name.clone(), seeded.get(shape, &name).expect("seeded")))
+        .map(|(name, shape)| {
+            let init = if shape.len() == 1 {
+                Init::Const(1.0)
+            } else {
+                Init::Randn {
+                    mean: 0.0,
+                    stdev: 0.1,
+                }
+            };
+            let tensor = seeded.get_with_hints(shape, &name, init).expect("seeded");
+            (name, tensor)
+        })
         .collect();
     let file = |name: &str| folder.path().join(name);
     candle_core::safetensors::save(&tensors, file("model.safetensors")).expect("writes");

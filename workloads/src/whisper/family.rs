@@ -55,7 +55,11 @@ impl Family for Whisper {
                 weights: origins(model),
                 ..TAKES
             },
-            quality: &generation::TRANSCRIPT_METRICS,
+            quality: if origins(model).contains(&Origin::Tiny) {
+                &generation::TRANSCRIPT_METRICS
+            } else {
+                &generation::METRICS
+            },
         }
     }
 
