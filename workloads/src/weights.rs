@@ -26,7 +26,7 @@ const MODELS: &str = "artifacts/models";
 
 /// Where weights of a dense model can come from: the project's own only where it trained the model.
 pub fn origins(model: &str) -> &'static [Origin] {
-    if training::NAMES.contains(&model) {
+    if training::TRAINED.contains(&model) {
         Origin::ALL
     } else {
         &[Origin::Seeded, Origin::File]

@@ -13,7 +13,6 @@ use super::weights::{Format, Layout, rounded};
 use super::{Expected, logprob_of};
 use crate::checkpoint::Spelling;
 use crate::corpus;
-use crate::corpus::speech::MOST_SYLLABLES;
 use crate::encoder::{self, encode};
 use crate::fused::Fused;
 use crate::generation::Generator;
@@ -36,13 +35,11 @@ const CONTINUED: Extent = Extent {
     prompt_tokens: 48,
     decode_tokens: 48,
 };
-/// Tokens that are made of each utterance behind the first: transcripts have fewer.
-const WRITTEN: usize = MOST_SYLLABLES;
 /// Sequences of a pass.
 const BATCH: usize = 64;
 
 /// The models of the study.
-pub const MODELS: [&str; 4] = training::NAMES;
+pub const MODELS: [&str; 3] = training::TRAINED;
 
 /// Runs the study with some of its [`MODELS`]. `observe` is told of each format of each model before
 /// its turn.
@@ -55,7 +52,7 @@ pub fn run(
     observe: &mut dyn FnMut(&str, &str),
 ) -> Result<Outcomes, Error> {
     let mut models = Vec::new();
-    let studies: [Study; 4] = [language, sentences, recurrent, speech];
+    let studies: [Study; 3] = [language, sentences, recurrent];
     for (model, study) in MODELS.into_iter().zip(studies) {
         if !wanted.contains(&model) {
             continue;
@@ -272,53 +269,6 @@ fn recurrent(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<Model
             no_blocks(Format::Q4_0),
             no_q4_k("15 and 10"),
         ],
-    })
-}
-
-/// Transcripts of utterances.
-fn speech(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error> {
-    use crate::whisper::config::Config;
-    use crate::whisper::generate::Fast;
-    use crate::whisper::inputs::{Inputs, transcript};
-    use crate::whisper::weights::Weights as Tensors;
-    let config = Config::MICRO;
-    let wanted = config.tensors();
-    let exact = weights.tensors(&wanted, Config::SPELLING, DType::F32, &Device::Cpu)?;
-    let utterances = training::held_out_speech();
-    let mut variants = Vec::new();
-    for format in Format::ALL {
-        observe(format);
-        let tensors = rounded(&exact, &wanted, format, Layout::RowPerOutput)?;
-        let mut outcomes = VariantOutcomes {
-            variant: format.name().to_owned(),
-            ..VariantOutcomes::default()
-        };
-        for utterances in utterances.chunks(BATCH) {
-            let inputs = Inputs::spoken(&config, utterances)?;
-            let tensors = Tensors::load(&config, &tensors)?;
-            let mut writer = Fast::new(&config, tensors, Fused::default(), &inputs, WRITTEN)?;
-            writer.prefill()?;
-            writer.decode()?;
-            for (mut made, utterance) in writer.tokens()?.into_iter().zip(utterances) {
-                // What follows the end of the right transcript is not judged.
-                let answer = transcript(utterance);
-                made.truncate(answer.len());
-                outcomes.right.push(if made == answer { '1' } else { '0' });
-                outcomes.made.push(made);
-            }
-        }
-        variants.push(outcomes);
-    }
-    Ok(ModelOutcomes {
-        model: "whisper-micro".into(),
-        weights_id: weights.id().to_owned(),
-        task: format!(
-            "{} held-out utterances are written down; a transcript is right if every syllable and \
-             its end are",
-            utterances.len()
-        ),
-        variants,
-        omitted: vec![no_q4_k("128")],
     })
 }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::study;
 use crate::job::Job;
 use crate::job::precision::Precision;
-use crate::job::task::{Extent, Sequences, Task, Transcripts};
+use crate::job::task::{Extent, Sequences, Task};
 use crate::job::word::{Attention, Head, Implementation, Origin, Word};
 use crate::registry::Registry;
 use crate::training;
@@ -64,14 +64,6 @@ fn sentiment(precision: Precision) -> Job {
     tiny("lstm-sentiment", precision, Task::Read(sequences))
 }
 
-fn transcription(precision: Precision) -> Job {
-    let transcripts = Transcripts {
-        batch: 16,
-        decode_tokens: 11,
-    };
-    tiny("whisper-micro", precision, Task::Transcribe(transcripts))
-}
-
 fn outcome_at(job: &Job, places: &Places) -> Result<Outcome, crate::Error> {
     let mut work = Registry::own().load(job, places, &Device::Cpu)?;
     work.iterate(&mut Unobserved)?;
@@ -94,7 +86,7 @@ fn three_digits(quality: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
 
 #[test]
 fn every_model_has_its_checksums_and_fits_the_repository() {
-    for name in training::NAMES {
+    for name in training::TRAINED {
         let folder = models().join(name);
         let sums = std::fs::read_to_string(folder.join("SHA256SUMS")).expect("checksums");
         assert_eq!(sums.lines().count(), 4, "{name}");
@@ -131,7 +123,6 @@ fn quality_of_the_tiny_models() {
             ],
         ),
         ("lstm-sentiment", vec![("classification", sentiment)]),
-        ("whisper-micro", vec![("speech", transcription)]),
     ] {
         let mut metrics = BTreeMap::new();
         for (task, job) in jobs {
@@ -153,7 +144,6 @@ fn quality_does_not_depend_on_the_composition() {
         reading(Head::Classification, Precision::F32),
         reading(Head::MaskedLm, Precision::F32),
         sentiment(Precision::F32),
-        transcription(Precision::F32),
     ] {
         let usual = three_digits(&outcome(&job).quality);
         let agreement = if matches!(job.task, Task::Read(_)) {
@@ -161,16 +151,7 @@ fn quality_does_not_depend_on_the_composition() {
         } else {
             "token_agreement"
         };
-        // The stock Whisper has the other formula of the activations.
-        let least = if job.model == "whisper-micro" {
-            0.99
-        } else {
-            1.0
-        };
-        assert!(usual[agreement] >= least, "{usual:?}");
-        if job.model == "whisper-micro" {
-            continue;
-        }
+        assert_eq!(usual[agreement], 1.0, "{usual:?}");
         job.variant.attention = Attention::Naive;
         assert_eq!(three_digits(&outcome(&job).quality), usual);
         job.variant.implementation = Implementation::Reference;
