@@ -26,6 +26,9 @@ const MOST_DELAY_SAMPLES: usize = 800;
 /// Samples over which the voice is taken as steady: 5 ms.
 const STEADY_SAMPLES: usize = 80;
 
+/// Overtones of a voice below a quarter of the sampling rate: of the lowest pitch there are fewer.
+const MOST_OVERTONES: usize = 100;
+
 /// Syllables of an utterance, at most: as many as fit three seconds.
 pub const MOST_SYLLABLES: usize = 11;
 const LEAST_SYLLABLES: usize = 4;
@@ -161,7 +164,7 @@ impl Voice {
         for (index, steady) in sound.chunks_mut(STEADY_SAMPLES).enumerate() {
             let done = real(index * STEADY_SAMPLES) / real(BEAT_SAMPLES);
             let pitch_hz = self.pitch_hz * (1.0 + (rise - 1.0) * done);
-            let overtones: Vec<f64> = (1..)
+            let overtones: Vec<f64> = (1..=MOST_OVERTONES)
                 .map(|overtone| real(overtone) * pitch_hz)
                 .take_while(|hertz| *hertz < RATE_HZ / 4.0)
                 .map(|hertz| self.loudness * resonance(hertz, centres, self.throat))
