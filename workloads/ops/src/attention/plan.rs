@@ -140,9 +140,7 @@ impl DecodePlan {
         let blocks = (1 + 2 * MOST_SPLITS * rows) * size_of::<f32>();
         // Few heads: time is latency, and each warp has a unit or two at usual lengths. Many heads:
         // time is bandwidth, and rings are as long as two blocks allow.
-        let short = dtype != DType::F32
-            && splits > 1
-            && crate::runtime::experiment("OPS_SHORT_RINGS") != Some(0);
+        let short = dtype != DType::F32 && splits > 1;
         let stages = match d {
             _ if short => 2,
             0..=64 => 4,
