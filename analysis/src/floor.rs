@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn phases_of_every_kind_of_model_have_floors() {
         let of = |model: &str, phase: &str| {
-            let point = llama_point("candle", 1, 128)
-                .with(Axis::Model, AxisValue::Text(model.into()));
+            let point =
+                llama_point("candle", 1, 128).with(Axis::Model, AxisValue::Text(model.into()));
             phase_floor(&point, "NVIDIA H200", phase).map(Seconds::get)
         };
         let [prefill, decode] = ["prefill", "decode"].map(|phase| of("llama-7b", phase));

@@ -127,7 +127,11 @@ impl Findings<'_> {
             ([record], _) | (_, [record]) => Ok(record),
             _ => Err(format!(
                 "'{selector}' fits {} points of sweep '{sweep}'; name more axes",
-                records.len()
+                if ours.is_empty() {
+                    records.len()
+                } else {
+                    ours.len()
+                }
             )),
         }
     }

@@ -110,11 +110,7 @@ fn result(claim: &Claim, findings: &Findings<'_>) -> ClaimResult {
         None => format!("no data: {reason}"),
         Some(_) => reason,
     });
-    let verdict = evidence
-        .iter()
-        .map(|e| e.verdict)
-        .max()
-        .unwrap_or(without);
+    let verdict = evidence.iter().map(|e| e.verdict).max().unwrap_or(without);
     let decisive = evidence.iter().find(|e| e.verdict == verdict).cloned();
     let agrees_with_paper = claim.paper.zip(decisive.as_ref()).map(|(paper, decisive)| {
         let distance = (decisive.value - paper.value).abs();

@@ -347,8 +347,14 @@ fn a_ratio_may_have_to_lie_between_bounds() {
         ))
     };
     let found = estimates(0.25, 0.24, 0.26);
-    assert_eq!(verdict_of(&of(0.2, 0.3), &found).verdict, Verdict::Supported);
-    assert_eq!(verdict_of(&of(0.25, 0.3), &found).verdict, Verdict::Inconclusive);
+    assert_eq!(
+        verdict_of(&of(0.2, 0.3), &found).verdict,
+        Verdict::Supported
+    );
+    assert_eq!(
+        verdict_of(&of(0.25, 0.3), &found).verdict,
+        Verdict::Inconclusive
+    );
     assert_eq!(verdict_of(&of(0.4, 0.5), &found).verdict, Verdict::Refuted);
     assert!(ClaimFile::parse(&of(0.5, 0.4)).is_err());
 }
@@ -361,7 +367,12 @@ fn the_peer_is_compared_at_every_point_that_it_shares() {
     let mut found = estimates(0.25, 0.24, 0.26);
     let alone = verdict_of(&text, &found);
     assert_eq!(alone.verdict, Verdict::Unavailable);
-    assert!(alone.reason.expect("a reason").starts_with("no peer did the work"));
+    assert!(
+        alone
+            .reason
+            .expect("a reason")
+            .starts_with("no peer did the work")
+    );
     let peer = llama_point("pytorch", 8, 512);
     found.estimates.push(record(&peer));
     // Ours needs four fifths of what the peer needs.

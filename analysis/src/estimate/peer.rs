@@ -10,12 +10,15 @@ use super::record::{ComparisonRecord, EstimateRecord, Estimates};
 const PEER: &str = "pytorch";
 
 impl EstimateRecord {
-    /// Whether the peer computed it, by what the worker said of itself, or by the name of the engine
-    /// where it said nothing.
+    /// Whether the peer computed it: by what the worker said of itself, or by the name of the engine in
+    /// the plan.
     pub fn is_of_peer(&self) -> bool {
         let named = self.point.get(Axis::Engine).and_then(AxisValue::as_text);
-        let word = self.engine_name.as_deref().or(named);
-        word.is_some_and(|word| word.starts_with(PEER))
+        let words = [self.engine_name.as_deref(), named];
+        words
+            .into_iter()
+            .flatten()
+            .any(|word| word.starts_with(PEER))
     }
 }
 

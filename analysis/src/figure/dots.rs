@@ -3,10 +3,10 @@
 use model::provenance::Provenance;
 
 use super::chart::{Axis, Interval, ScaleKind};
+use super::draw::marker;
 use super::scale::{Scale, tick_text};
 use super::svg::{Anchor, Svg, TextStyle};
 use super::theme;
-use super::draw::marker;
 use crate::Error;
 
 const RIGHT_PT: f64 = 8.0;
@@ -108,7 +108,11 @@ pub fn svg(chart: &DotChart) -> String {
     for (line, row) in chart.rows.iter().enumerate() {
         let y = TOP_PT + ROW_PT * (line as f64 + 0.5);
         let baseline = y + theme::SMALL_PT * 0.36;
-        svg.text((left - GAP_PT, baseline), &row.label, small.anchored(Anchor::End));
+        svg.text(
+            (left - GAP_PT, baseline),
+            &row.label,
+            small.anchored(Anchor::End),
+        );
         if let Some(note) = &row.note {
             svg.text((right + GAP_PT, baseline), note, small);
         }

@@ -55,9 +55,7 @@ pub fn figures(estimates: &Estimates) -> Vec<EnergyFigure> {
     settings.retain(|_, bars| {
         bars.iter().any(|one| {
             bars.iter().any(|other| {
-                one.batch < other.batch
-                    && one.prompt == other.prompt
-                    && one.others == other.others
+                one.batch < other.batch && one.prompt == other.prompt && one.others == other.others
             })
         })
     });

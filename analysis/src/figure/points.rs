@@ -41,7 +41,11 @@ pub fn energy_figures(estimates: &Estimates, fits: impl Fn(&str) -> bool) -> Vec
         .iter()
         .filter(|record| record.metric == Metric::EnergyPerUnit && fits(&record.sweep));
     for record in energies {
-        let group = (record.provenance, record.sweep.as_str(), record.unit.as_str());
+        let group = (
+            record.provenance,
+            record.sweep.as_str(),
+            record.unit.as_str(),
+        );
         groups.entry(group).or_default().push(record);
     }
     let figure = |((provenance, sweep, unit), mut records): (
@@ -116,7 +120,7 @@ pub fn ratio_figure(estimates: &Estimates) -> Option<PointsFigure> {
             blocks.extend(ratios.iter().flatten().map(|ratio| ratio.n));
             let dots = ratios.map(|ratio| ratio.map(|it| dot(it.value, it.low, it.high)));
             rows.push(DotRow {
-                label: format!("{}  {}", model(&record.point), label(&record.point, &without_model(&varied))),
+                label: with_model(&record.point, &without_model(&varied)),
                 dots: dots.into(),
                 note: Some(sweep.to_owned()),
             });
@@ -180,7 +184,9 @@ fn devices(records: &[&EstimateRecord]) -> Vec<String> {
 }
 
 fn runs(counts: impl Iterator<Item = usize>) -> (usize, usize) {
-    counts.fold((usize::MAX, 0), |(fewest, most), n| (fewest.min(n), most.max(n)))
+    counts.fold((usize::MAX, 0), |(fewest, most), n| {
+        (fewest.min(n), most.max(n))
+    })
 }
 
 /// Axes in which the points differ.
@@ -210,6 +216,14 @@ fn model(point: &PlanPoint) -> String {
     point
         .get(PlanAxis::Model)
         .map_or_else(|| "work".to_owned(), ToString::to_string)
+}
+
+/// The model of a point and its values in these axes.
+fn with_model(point: &PlanPoint, axes: &BTreeSet<PlanAxis>) -> String {
+    match axes.is_empty() {
+        true => model(point),
+        false => format!("{}, {}", model(point), label(point, axes)),
+    }
 }
 
 /// The values of a point in these axes, in words; the model where there is none.

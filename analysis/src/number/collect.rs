@@ -10,8 +10,8 @@ use super::{NUMBERS_SCHEMA, Number, Numbers};
 use crate::claim::{ClaimResult, Claims, Verdict};
 use crate::estimate::{ComparisonRecord, Estimates};
 use crate::imported::SensorReport;
-use crate::target::{Outcome, TargetNumber, Targets};
 use crate::stage::{AnalyzeSummary, SweepSummary};
+use crate::target::{Outcome, TargetNumber, Targets};
 
 /// All numbers that a text may print.
 pub fn numbers_of(
@@ -272,7 +272,13 @@ impl Collection {
                 ("speed_to_peer", measured.speed_to_peer, "1"),
             ];
             for (part, number, unit) in parts {
-                let Some(TargetNumber { value, low, high, n }) = number else {
+                let Some(TargetNumber {
+                    value,
+                    low,
+                    high,
+                    n,
+                }) = number
+                else {
                     continue;
                 };
                 let facts = Facts {

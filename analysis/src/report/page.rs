@@ -83,13 +83,10 @@ fn sections(report: &Report) -> Html {
             .filter(|drawing| drawing.entry.slug == slug);
         Html::joined(found.map(drawn))
     };
-    let energy = report
-        .figures
-        .iter()
-        .filter(|drawing| {
-            let slug = &drawing.entry.slug;
-            slug.starts_with(energy::SLUG) || slug.starts_with(points::SLUG)
-        });
+    let energy = report.figures.iter().filter(|drawing| {
+        let slug = &drawing.entry.slug;
+        slug.starts_with(energy::SLUG) || slug.starts_with(points::SLUG)
+    });
     let emulated = if report.emulated.is_empty() {
         Html::joined([])
     } else {

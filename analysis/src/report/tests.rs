@@ -90,10 +90,7 @@ fn report() -> Report {
             "energy-per-token",
             vec![vec![cell("candle"), cell("3.5 [3.4, 3.6]")]],
         ),
-        targets: table(
-            "targets",
-            vec![vec![cell("decode"), cell("missed by 5 %")]],
-        ),
+        targets: table("targets", vec![vec![cell("decode"), cell("missed by 5 %")]]),
         exclusions: table("exclusions", vec![]),
         sensors: table("sensor", vec![vec![cell("period <script>"), cell("100")]]),
         emulated: Vec::new(),

@@ -387,7 +387,10 @@ fn the_committed_claims_stand_or_fall_with_their_data() {
     // Nothing was promised for these yet.
     assert!(later.iter().all(|(_, verdict)| *verdict == Inconclusive));
     let reason = claims.claims[17].reason.as_deref().expect("a reason");
-    assert!(reason.starts_with("no data: no faultless run at"), "{reason}");
+    assert!(
+        reason.starts_with("no data: no faultless run at"),
+        "{reason}"
+    );
     let reason = claims.claims[0].reason.as_deref().expect("a reason");
     assert!(reason.contains("no faultless run at"), "{reason}");
 }

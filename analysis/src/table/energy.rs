@@ -104,7 +104,12 @@ impl<'a> Measured<'a> {
 /// One row for each point of each sweep. Where there are measured points, emulated ones are left to
 /// `estimates.json`: the two never stand in one table.
 pub fn energy_table(estimates: &Estimates) -> Table {
-    table("energy-per-token".to_owned(), estimates, &points(estimates), false)
+    table(
+        "energy-per-token".to_owned(),
+        estimates,
+        &points(estimates),
+        false,
+    )
 }
 
 /// A table for each kind of work of each sweep, in the order of names. Origins are never mixed, as
@@ -297,7 +302,10 @@ fn notes(estimates: &Estimates, points: &[Measured]) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let sweeps: BTreeSet<&str> = points.iter().map(|point| point.first().sweep.as_str()).collect();
+    let sweeps: BTreeSet<&str> = points
+        .iter()
+        .map(|point| point.first().sweep.as_str())
+        .collect();
     let reasons: BTreeSet<&str> = estimates
         .missing
         .iter()

@@ -96,10 +96,9 @@ impl MetricColumn {
 /// Times are printed in milliseconds and shares in percent.
 const fn print_scale(metric: Metric) -> f64 {
     match metric {
-        Metric::InferTime
-        | Metric::EncodeTime
-        | Metric::PrefillTime
-        | Metric::DecodeStepTime => 1e3,
+        Metric::InferTime | Metric::EncodeTime | Metric::PrefillTime | Metric::DecodeStepTime => {
+            1e3
+        }
         Metric::FloorShare => 1e2,
         _ => 1.0,
     }

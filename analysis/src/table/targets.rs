@@ -1,5 +1,7 @@
 //! Targets, and how far the work is from them.
 
+use std::collections::BTreeSet;
+
 use super::{ABSENT, Bounded, Cell, Column, Table};
 use crate::estimate::Metric;
 use crate::number::print_estimate;
@@ -36,17 +38,35 @@ pub fn targets_table(targets: &Targets) -> Table {
             Column::data("provenance"),
         ],
         rows: targets.targets.iter().map(row).collect(),
-        notes: vec![
-            format!(
-                "Seen before: {} These two columns are no results of this artifact.",
-                targets.seen_source
-            ),
-            "In brackets: 95 % intervals; speed is that of ours by that of PyTorch in the same \
+        notes: notes(targets),
+    }
+}
+
+fn notes(targets: &Targets) -> Vec<String> {
+    let mut notes = vec![
+        format!(
+            "Seen before: {} These two columns are no results of this artifact.",
+            targets.seen_source
+        ),
+        "In brackets: 95 % intervals; speed is that of ours by that of PyTorch in the same \
              blocks. A target is met or missed where the whole interval says so, undecided \
              otherwise."
-                .to_owned(),
-        ],
-    }
+            .to_owned(),
+    ];
+    let reasons: BTreeSet<&str> = targets
+        .targets
+        .iter()
+        .filter_map(|target| target.reason.as_deref())
+        .collect();
+    notes.extend(reasons.into_iter().map(sentence));
+    notes
+}
+
+/// A reason as a sentence.
+fn sentence(reason: &str) -> String {
+    let mut letters = reason.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }
 
 fn row(target: &TargetResult) -> Vec<Cell> {
@@ -102,7 +122,11 @@ fn scale_of(target: &TargetResult) -> (f64, &str) {
 }
 
 fn target_text(target: &TargetResult, scale: f64, unit: &str) -> String {
-    let sign = if target.is_least { "\u{2265}" } else { "\u{2264}" };
+    let sign = if target.is_least {
+        "\u{2265}"
+    } else {
+        "\u{2264}"
+    };
     let plain = |number: f64| {
         // The bound as it was set, without the last bits of its scaling.
         let text = format!("{number:.6}");
@@ -120,7 +144,11 @@ fn number_cells(number: Option<TargetNumber>, scale: f64, unit: &str) -> [Cell; 
         return [(); 3].map(|()| Cell::word(None));
     };
     let scaled = |bound: Option<f64>| bound.map(|bound| bound * scale);
-    let printed = print_estimate(number.value * scale, scaled(number.low), scaled(number.high));
+    let printed = print_estimate(
+        number.value * scale,
+        scaled(number.low),
+        scaled(number.high),
+    );
     let value = match unit {
         "" => printed.value.clone(),
         unit => format!("{} {unit}", printed.value),

@@ -256,7 +256,11 @@ fn record_of<'a>(target: &Target, estimates: &'a Estimates) -> Result<&'a Estima
         point,
         ..
     } = target;
-    if !estimates.estimates.iter().any(|record| record.sweep == *sweep) {
+    if !estimates
+        .estimates
+        .iter()
+        .any(|record| record.sweep == *sweep)
+    {
         return Err(format!("not measured: there is no sweep '{sweep}'"));
     }
     match estimates.ours(sweep, *metric, point)[..] {
@@ -275,11 +279,7 @@ fn record_of<'a>(target: &Target, estimates: &'a Estimates) -> Result<&'a Estima
     }
 }
 
-fn measured(
-    record: &EstimateRecord,
-    estimates: &Estimates,
-    floor: Option<f64>,
-) -> MeasuredTarget {
+fn measured(record: &EstimateRecord, estimates: &Estimates, floor: Option<f64>) -> MeasuredTarget {
     let value = TargetNumber::of(record);
     let is_rate = record.metric == Metric::Throughput;
     let floor_share = floor.map(|floor| match is_rate {
@@ -310,12 +310,17 @@ fn floor(point: &Point, device: &str, metric: Metric) -> Option<f64> {
 
     let of = |phase| Some(phase_floor(point, device, phase)?.get());
     let steps = || {
-        let steps = point.get(Axis::DecodeTokens).and_then(AxisValue::as_integer);
+        let steps = point
+            .get(Axis::DecodeTokens)
+            .and_then(AxisValue::as_integer);
         steps.filter(|steps| *steps > 0).map(count)
     };
     let iteration = || {
         let phases = workload::phases(point).ok()?;
-        phases.iter().map(|phase| of(phase.name)).sum::<Option<f64>>()
+        phases
+            .iter()
+            .map(|phase| of(phase.name))
+            .sum::<Option<f64>>()
     };
     match metric {
         Metric::InferTime => of("infer"),
@@ -331,7 +336,10 @@ fn floor(point: &Point, device: &str, metric: Metric) -> Option<f64> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of work are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of work are far below 2^53"
+)]
 fn count(value: u64) -> f64 {
     value as f64
 }

@@ -198,8 +198,8 @@ fn describe_energy(row: &mut Row, trace: &Trace, window: Span, work: &Work) {
     if let Some(requests) = requests(row) {
         let per_request = JoulesPerUnit::new(gross.get() / count(requests));
         row.energy_per_request_j = Some(per_request);
-        row.energy_per_sound_second_j = sound_s(&row.point)
-            .map(|seconds| JoulesPerUnit::new(per_request.get() / seconds));
+        row.energy_per_sound_second_j =
+            sound_s(&row.point).map(|seconds| JoulesPerUnit::new(per_request.get() / seconds));
     }
 }
 
