@@ -1,4 +1,4 @@
-// Activations between linear layers: one vector of 16 bytes per thread and operand.
+// Activations between linear layers and convolutions: one vector of 16 bytes per thread and operand.
 //
 // Floor: each value read once and written once.
 
@@ -32,8 +32,19 @@ __device__ __forceinline__ float gelu_erf(float x) {
     }
 }
 
-template <typename T, int LANES, bool TANH>
-__device__ __forceinline__ void gelu(const T* x, T* out, unsigned vectors) {
+enum class Each { GeluErf, GeluTanh, Silu, Relu, QuickGelu };
+
+template <typename T, Each WHICH>
+__device__ __forceinline__ float activated(float x) {
+    if constexpr (WHICH == Each::GeluErf) return gelu_erf<T>(x);
+    if constexpr (WHICH == Each::GeluTanh) return gelu_tanh(x);
+    if constexpr (WHICH == Each::Silu) return x * sigmoid(x);
+    if constexpr (WHICH == Each::QuickGelu) return x * sigmoid(1.702f * x);
+    return fmaxf(x, 0.0f);
+}
+
+template <typename T, int LANES, Each WHICH>
+__device__ __forceinline__ void each(const T* x, T* out, unsigned vectors) {
     ptx::wait_for_previous();
     ptx::let_next_begin();
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
@@ -41,40 +52,53 @@ __device__ __forceinline__ void gelu(const T* x, T* out, unsigned vectors) {
     const size_t at = size_t(index) * LANES;
     auto values = Lanes<T, LANES>::load(x + at);
 #pragma unroll
-    for (int i = 0; i < LANES; ++i)
-        values.v[i] = TANH ? gelu_tanh(values.v[i]) : gelu_erf<T>(values.v[i]);
+    for (int i = 0; i < LANES; ++i) values.v[i] = activated<T, WHICH>(values.v[i]);
     values.store(out + at);
 }
 
-template <typename T, int LANES>
-__device__ __forceinline__ void silu_mul(const T* gate_up, T* out, unsigned vectors,
-                                         unsigned row_vectors) {
+enum class Gated { SiluMul, Geglu };
+
+// Products of the halves of rows: silu(first) · second, or first · gelu(second).
+template <typename T, int LANES, Gated WHICH>
+__device__ __forceinline__ void gated(const T* both, T* out, unsigned vectors,
+                                      unsigned row_vectors) {
     ptx::wait_for_previous();
     ptx::let_next_begin();
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= vectors) return;
     const unsigned row = index / row_vectors;
-    const T* gate = gate_up + (size_t(index) + size_t(row) * row_vectors) * LANES;
-    const auto g = Lanes<T, LANES>::load(gate);
-    auto u = Lanes<T, LANES>::load(gate + size_t(row_vectors) * LANES);
+    const T* half = both + (size_t(index) + size_t(row) * row_vectors) * LANES;
+    const auto first = Lanes<T, LANES>::load(half);
+    auto second = Lanes<T, LANES>::load(half + size_t(row_vectors) * LANES);
 #pragma unroll
-    for (int i = 0; i < LANES; ++i) u.v[i] *= g.v[i] * sigmoid(g.v[i]);
-    u.store(out + size_t(index) * LANES);
+    for (int i = 0; i < LANES; ++i) {
+        const float a = first.v[i], b = second.v[i];
+        second.v[i] = WHICH == Gated::SiluMul ? b * (a * sigmoid(a)) : a * gelu_erf<T>(b);
+    }
+    second.store(out + size_t(index) * LANES);
 }
 
 }  // namespace
 
-#define ACTIVATIONS(SUFFIX, T, LANES)                                                   \
-    extern "C" __global__ void gelu_erf_##SUFFIX(const T* x, T* out, unsigned vectors) { \
-        gelu<T, LANES, false>(x, out, vectors);                                         \
-    }                                                                                   \
-    extern "C" __global__ void gelu_tanh_##SUFFIX(const T* x, T* out, unsigned vectors) { \
-        gelu<T, LANES, true>(x, out, vectors);                                          \
-    }                                                                                   \
-    extern "C" __global__ void silu_mul_##SUFFIX(const T* gate_up, T* out, unsigned vectors, \
-                                                 unsigned row_vectors) {                \
-        silu_mul<T, LANES>(gate_up, out, vectors, row_vectors);                         \
+#define EACH(NAME, WHICH, SUFFIX, T, LANES)                                                  \
+    extern "C" __global__ void NAME##_##SUFFIX(const T* x, T* out, unsigned vectors) {       \
+        each<T, LANES, Each::WHICH>(x, out, vectors);                                        \
     }
+
+#define GATED(NAME, WHICH, SUFFIX, T, LANES)                                                 \
+    extern "C" __global__ void NAME##_##SUFFIX(const T* both, T* out, unsigned vectors,      \
+                                               unsigned row_vectors) {                       \
+        gated<T, LANES, Gated::WHICH>(both, out, vectors, row_vectors);                      \
+    }
+
+#define ACTIVATIONS(SUFFIX, T, LANES)               \
+    EACH(gelu_erf, GeluErf, SUFFIX, T, LANES)       \
+    EACH(gelu_tanh, GeluTanh, SUFFIX, T, LANES)     \
+    EACH(silu, Silu, SUFFIX, T, LANES)              \
+    EACH(relu, Relu, SUFFIX, T, LANES)              \
+    EACH(quick_gelu, QuickGelu, SUFFIX, T, LANES)   \
+    GATED(silu_mul, SiluMul, SUFFIX, T, LANES)      \
+    GATED(geglu, Geglu, SUFFIX, T, LANES)
 
 ACTIVATIONS(f32, float, WIDE<float>)
 ACTIVATIONS(f16, __half, WIDE<__half>)
