@@ -2,35 +2,10 @@
 //
 // Floor: each value read once and written once.
 
+#include "activation.cuh"
 #include "vector.cuh"
 
 namespace {
-
-// 1/(1 + e^-x)
-__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + __expf(-x)); }
-
-// x/2 (1 + tanh u) = x · sigmoid(2u), u = √(2/π) (x + 0.044715 x³)
-__device__ __forceinline__ float gelu_tanh(float x) {
-    return x * sigmoid(1.5957691216057308f * (x + 0.044715f * x * x * x));
-}
-
-// x/2 (1 + erf(x/√2)). For 16-bit results by the approximation 7.1.26 of Abramowitz and Stegun,
-// whose error of 1.5e-7 they cannot show.
-template <typename T>
-__device__ __forceinline__ float gelu_erf(float x) {
-    const float u = x * 0.70710678118654752f;
-    if constexpr (sizeof(T) == 4) {
-        return 0.5f * x * (1.0f + erff(u));
-    } else {
-        const float a = fabsf(u);
-        const float t = __fdividef(1.0f, 1.0f + 0.3275911f * a);
-        const float poly =
-            t * (0.254829592f +
-                 t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
-        const float tail = poly * __expf(-a * a);  // 1 - erf|u|
-        return 0.5f * x * (u < 0.0f ? tail : 2.0f - tail);
-    }
-}
 
 enum class Each { GeluErf, GeluTanh, Silu, Relu, QuickGelu };
 
@@ -38,8 +13,8 @@ template <typename T, Each WHICH>
 __device__ __forceinline__ float activated(float x) {
     if constexpr (WHICH == Each::GeluErf) return gelu_erf<T>(x);
     if constexpr (WHICH == Each::GeluTanh) return gelu_tanh(x);
-    if constexpr (WHICH == Each::Silu) return x * sigmoid(x);
-    if constexpr (WHICH == Each::QuickGelu) return x * sigmoid(1.702f * x);
+    if constexpr (WHICH == Each::Silu) return times_sigmoid(x, x);
+    if constexpr (WHICH == Each::QuickGelu) return times_sigmoid(x, 1.702f * x);
     return fmaxf(x, 0.0f);
 }
 
@@ -73,7 +48,7 @@ __device__ __forceinline__ void gated(const T* both, T* out, unsigned vectors,
 #pragma unroll
     for (int i = 0; i < LANES; ++i) {
         const float a = first.v[i], b = second.v[i];
-        second.v[i] = WHICH == Gated::SiluMul ? b * (a * sigmoid(a)) : a * gelu_erf<T>(b);
+        second.v[i] = WHICH == Gated::SiluMul ? b * times_sigmoid(a, a) : a * gelu_erf<T>(b);
     }
     second.store(out + size_t(index) * LANES);
 }

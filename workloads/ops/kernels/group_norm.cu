@@ -10,6 +10,7 @@
 // Sums are of differences to the first value of the group, so that a mean far from zero does not eat
 // the digits of the variance; they are added in a fixed order.
 
+#include "activation.cuh"
 #include "reduce.cuh"
 #include "vector.cuh"
 
@@ -156,8 +157,19 @@ __device__ __forceinline__ void group_norm_apply(const T* x, const T* addend, co
     __shared__ float inverses[most_groups];
     const Walk walk = Walk::of<LANES>(shape);
     const unsigned width = shape.channels / shape.groups;
+    const int last = walk.steps - 1;
+    // What the loop begins with is on its way while the sums are added up.
+    Packed<T, LANES> weights, biases, held[ahead];
+    if (walk.steps > 0) {
+        weights.load(weight + walk.vector * LANES);
+        biases.load(bias + walk.vector * LANES);
+    }
     ptx::wait_for_previous();
     ptx::let_next_begin();
+#pragma unroll
+    for (int j = 0; j < ahead; ++j) {
+        if (last - j >= 0) held[j].load(x + walk.first + (last - j) * walk.stride);
+    }
 
     const unsigned lane = threadIdx.x % 32, warps = blockDim.x / 32, chunks = gridDim.x;
     for (unsigned group = threadIdx.x / 32; group < shape.groups; group += warps) {
@@ -185,25 +197,22 @@ __device__ __forceinline__ void group_norm_apply(const T* x, const T* addend, co
     for (int i = 0; i < LANES; ++i) {
         const unsigned channel = walk.vector * LANES + i, group = channel / width;
         centre[i] = means[group] - added(addend, shape, channel);
-        scale[i] = inverses[group] * to_float(weight[channel]);
-        shift[i] = to_float(bias[channel]);
+        scale[i] = inverses[group] * weights.at(i);
+        shift[i] = biases.at(i);
     }
-    for (int step = walk.steps - 1; step >= 0; step -= ahead) {
-        Packed<T, LANES> held[ahead];
+    for (int step = last; step >= 0; step -= ahead) {
 #pragma unroll
         for (int j = 0; j < ahead; ++j) {
-            if (step - j >= 0) held[j].load(x + walk.first + (step - j) * walk.stride);
-        }
-#pragma unroll
-        for (int j = 0; j < ahead; ++j) {
-            if (step - j < 0) break;
+            const int now = step - j;
+            if (now < 0) break;
             Lanes<T, LANES> result;
 #pragma unroll
             for (int i = 0; i < LANES; ++i) {
                 const float y = fmaf(held[j].at(i) - centre[i], scale[i], shift[i]);
-                result.v[i] = silu ? __fdividef(y, 1.0f + __expf(-y)) : y;
+                result.v[i] = silu ? times_sigmoid(y, y) : y;
             }
-            result.store(out + walk.first + (step - j) * walk.stride);
+            result.store(out + walk.first + now * walk.stride);
+            if (now - ahead >= 0) held[j].load(x + walk.first + (now - ahead) * walk.stride);
         }
     }
 }
