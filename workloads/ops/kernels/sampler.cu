@@ -113,6 +113,12 @@ __device__ __forceinline__ void sampler_step(const Terms& terms, const float* ta
                         noisy != 0, seed, first, out, size, pictures);                             \
     }
 
+extern "C" __global__ void sampler_advance(unsigned* index) {
+    ptx::wait_for_previous();
+    ptx::let_next_begin();
+    if (threadIdx.x == 0) *index += 1;
+}
+
 SAMPLER(f32, float)
 SAMPLER(f16, __half)
 SAMPLER(bf16, __nv_bfloat16)
