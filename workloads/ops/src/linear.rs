@@ -225,7 +225,10 @@ mod tests {
         assert_eq!(bert, 3072);
         assert!(rows_at_once(77, 4096, DType::BF16) >= 77, "one group");
         let odd = rows_at_once(10_000, 5000, DType::F32);
-        assert!(odd % 128 == 0 && odd * 5000 * 4 < 50 << 20, "{odd}");
+        assert!(
+            odd.is_multiple_of(128) && odd * 5000 * 4 < 50 << 20,
+            "{odd}"
+        );
     }
 
     #[cfg(not(feature = "cuda"))]

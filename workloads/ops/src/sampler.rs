@@ -1,7 +1,7 @@
 //! Arithmetic of the samplers of diffusion models: guidance, and sums of a few tensors whose
 //! coefficients differ from step to step.
 //!
-//! Every sampler (DDIM, Euler, DPM-Solver++, UniPC) says its step as such sums. The coefficients of
+//! Every sampler (DDIM, Euler, DPM-Solver++, `UniPC`) says its step as such sums. The coefficients of
 //! all steps lie in one small tensor on the device, and so does the number of the step: one recorded
 //! step ([`crate::graph`]) serves all of them. Random numbers are a function of seed, picture, step
 //! and place (Philox), the same on every device up to the last bits.

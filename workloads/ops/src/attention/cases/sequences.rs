@@ -96,12 +96,11 @@ impl Sequences {
             length,
             ..
         } = *self;
-        let pairs = match self.seen {
-            Seen::Before => batch * length * (length + 1) / 2,
-            _ => {
-                let places = self.lengths().into_iter();
-                length * places.map(|places| places as usize).sum::<usize>()
-            }
+        let pairs = if self.seen == Seen::Before {
+            batch * length * (length + 1) / 2
+        } else {
+            let places = self.lengths().into_iter();
+            length * places.map(|places| places as usize).sum::<usize>()
         };
         work(heads * pairs, d, 4 * batch * length * heads * d, dtype)
     }

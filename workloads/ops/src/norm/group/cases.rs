@@ -8,7 +8,7 @@ use crate::plain;
 
 const EPSILON: f32 = 1e-5;
 
-/// Pictures, places, channels, groups; whether something is added before, and SiLU follows.
+/// Pictures, places, channels, groups; whether something is added before, and `SiLU` follows.
 #[derive(Clone, Copy)]
 struct Shape {
     batch: usize,
@@ -32,7 +32,7 @@ const fn check([batch, places, channels, groups]: [usize; 4], added: bool, silu:
     }
 }
 
-/// A layer of Stable Diffusion, in 32 groups and with SiLU.
+/// A layer of Stable Diffusion, in 32 groups and with `SiLU`.
 const fn layer(batch: usize, side: usize, channels: usize, added: bool) -> Shape {
     Shape {
         purpose: Purpose::Bench,

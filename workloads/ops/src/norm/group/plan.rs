@@ -98,7 +98,7 @@ mod tests {
                     assert!((plan.chunks - 1) * plan.chunk_places < places, "{plan:?}");
                     assert!(plan.chunks * plan.chunk_places >= places, "{plan:?}");
                     assert!(
-                        plan.threads <= MOST_THREADS && plan.threads % 32 == 0,
+                        plan.threads <= MOST_THREADS && plan.threads.is_multiple_of(32),
                         "{plan:?}"
                     );
                     assert!(plan.rows * channels <= BLOCK_SUMS, "{plan:?}");
