@@ -105,7 +105,7 @@ pub struct Recipe {
 }
 
 /// Names of the models that can be trained.
-pub const NAMES: [&str; 4] = ["gpt2-tiny", "bert-tiny", "lstm-sentiment", "whisper-micro"];
+pub const NAMES: [&str; 3] = TRAINED;
 
 /// Those whose trained weights are part of the repository.
 pub const TRAINED: [&str; 3] = ["gpt2-tiny", "bert-tiny", "lstm-sentiment"];
