@@ -6,6 +6,7 @@
 //!
 //! - The plain value (`plug_in`) is what programs print. It is too high by about c / N, so that two
 //!   sets of the same source have a distance: the `floor`.
+//! - What both are of is the [`Target`]: the very reference images, or the source behind them.
 //! - `interval` is a 20-block delete jackknife with bias-corrected pseudo-values. Bootstrap
 //!   percentiles would add the bias a second time and cover almost never.
 //! - `limit` is the value at 1 / N = 0 on a line through subsets (FID∞).
@@ -44,6 +45,18 @@ pub enum Comparability {
     NotToFid50k,
 }
 
+/// What the distance is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// The reference images themselves, as if there were no others: what published FIDs mean. Their
+    /// own scatter is in no interval, and what it adds to the distance stays in the value.
+    ThisReference,
+    /// The source that the reference images were drawn from, as the others were from theirs. Blocks
+    /// are left out of both sides at once, so both must have the same number of images.
+    ItsSource,
+}
+
 /// A distance and how to read it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FrechetDistance {
@@ -62,9 +75,11 @@ pub struct FrechetDistance {
     /// What it would be if both sets came from the reference's source, to first order:
     /// `(1/N + 1/M) / 2 · [2 tr Σ + Σᵢⱼ λᵢ λⱼ (1 + δᵢⱼ) / (λᵢ + λⱼ)]`.
     pub floor: f64,
-    /// Bias-corrected estimate and interval, with the reference taken as exact.
+    /// What interval and limit are of.
+    pub target: Target,
+    /// Bias-corrected estimate and interval.
     pub interval: Interval,
-    /// FID∞, with the reference taken as exact. It carries no interval.
+    /// FID∞. It carries no interval.
     pub limit: f64,
     /// Whether it may stand beside published values.
     pub comparability: Comparability,
@@ -104,6 +119,20 @@ impl ReferenceSet {
         self.rows.is_empty()
     }
 
+    /// The reference as a distance takes it.
+    fn against(&self, target: Target, images: usize) -> Result<Against<'_>, ScoringError> {
+        match target {
+            Target::ThisReference => Ok(Against::Fixed(&self.reference)),
+            Target::ItsSource if images == self.len() => Ok(Against::Sample(self.rows.features()?)),
+            Target::ItsSource => Err(ScoringError::Mismatch {
+                what: "numbers of images and of reference images",
+                left: images.to_string(),
+                right: self.len().to_string(),
+                expected: "the distance to the source of a reference needs as many of both",
+            }),
+        }
+    }
+
     /// The noise floor of a set of `images` images against this one.
     pub fn floor(&self, images: usize) -> f64 {
         self.floor_coefficient * f64::midpoint(1.0 / number(images), 1.0 / number(self.len()))
@@ -129,17 +158,18 @@ pub fn plug_in(rows: &Rows, reference: &Rows) -> Result<f64, ScoringError> {
 /// At a width of 2,048 this takes 37 decompositions, minutes of one processor.
 ///
 /// # Errors
-/// Fewer than [`FEWEST_IMAGES`] rows, different widths, or a decomposition that does not converge.
+/// Fewer than [`FEWEST_IMAGES`] rows, different widths, another number of rows than the target
+/// needs, or a decomposition that does not converge.
 pub fn measure(
     rows: &Rows,
-    reference: &ReferenceSet,
+    (reference, target): (&ReferenceSet, Target),
     network: &Network,
     seed: u64,
     level: Level,
 ) -> Result<FrechetDistance, ScoringError> {
     require_images(rows.len())?;
     let plug_in = plug_in(rows, &reference.rows)?;
-    let (features, against) = (rows.features()?, Against::Fixed(&reference.reference));
+    let (features, against) = (rows.features()?, reference.against(target, rows.len())?);
     let estimate = jackknife(features, against, DELETED_BLOCKS, level)?;
     let line = extrapolate(features, against, POINTS, seed)?;
     let fewer = rows.len().min(reference.len());
@@ -151,6 +181,7 @@ pub fn measure(
         reference_images: reference.len(),
         plug_in,
         floor: reference.floor(rows.len()),
+        target,
         interval: estimate.interval,
         limit: line.limit,
         comparability: if fewer < COMPARABLE_FROM {
@@ -170,13 +201,13 @@ pub fn measure(
 pub fn difference(
     left: &Rows,
     right: &Rows,
-    reference: &ReferenceSet,
+    (reference, target): (&ReferenceSet, Target),
     level: Level,
 ) -> Result<FrechetDifference, ScoringError> {
     require_images(left.len().min(right.len()))?;
     require_same_width(("the first system", left), ("the second system", right))?;
     require_same_width(("the images", left), ("the reference", &reference.rows))?;
-    let against = Against::Fixed(&reference.reference);
+    let against = reference.against(target, left.len())?;
     let (a, b) = (left.features()?, right.features()?);
     let estimate = jackknife_difference(a, b, against, DELETED_BLOCKS, level)?;
     Ok(FrechetDifference {

@@ -51,7 +51,14 @@ fn a_distance_comes_with_what_it_takes_to_read_it() {
     let reference = ReferenceSet::new(fixture::features(1, 400, 8, 0.0)).unwrap();
     let rows = fixture::features(50_000, 240, 8, 0.05);
     let network = Network::other("shapes-net", "sha256:00");
-    let found = measure(&rows, &reference, &network, 3, Level::P95).unwrap();
+    let found = measure(
+        &rows,
+        (&reference, Target::ThisReference),
+        &network,
+        3,
+        Level::P95,
+    )
+    .unwrap();
     insta::assert_json_snapshot!(found, {
         ".plug_in" => insta::rounded_redaction(6),
         ".floor" => insta::rounded_redaction(6),
@@ -80,19 +87,45 @@ fn the_floor_is_what_unequal_sets_of_one_source_have() {
 }
 
 #[test]
+fn the_source_of_a_reference_is_nearer_than_the_reference() {
+    let reference = ReferenceSet::new(fixture::features(1, 300, 8, 0.0)).unwrap();
+    let rows = fixture::features(90_000, 300, 8, 0.1);
+    let network = Network::other("n", "seed:1");
+    let [this, source] = [Target::ThisReference, Target::ItsSource].map(|target| {
+        let found = measure(&rows, (&reference, target), &network, 3, Level::P95).unwrap();
+        assert_eq!(found.target, target);
+        found.interval
+    });
+    // The reference's own share of the bias, half of the floor, is taken out too.
+    let apart = this.value - source.value;
+    let share = reference.floor(300) / 2.0;
+    assert!(
+        (0.5 * share..1.5 * share).contains(&apart),
+        "{apart} for {share}"
+    );
+}
+
+#[test]
 fn systems_are_compared_in_pairs() {
     let reference = ReferenceSet::new(fixture::features(1, 800, 8, 0.0)).unwrap();
     let a = fixture::features(70_000, 400, 8, 0.2);
     // The same images, a little further off.
     let b = Rows::new(a.values().iter().map(|x| x + 0.02).collect(), 8).unwrap();
-    let found = difference(&b, &a, &reference, Level::P95).unwrap();
+    let found = difference(&b, &a, (&reference, Target::ThisReference), Level::P95).unwrap();
     // Means move away by 0.02 from 0.2: 8 · (0.22² − 0.2²) = 0.0672 in expectation.
     assert!(
         found.interval.low > 0.0 && found.interval.contains(0.0672),
         "{found:?}"
     );
     let network = Network::other("n", "seed:1");
-    let alone = measure(&a, &reference, &network, 1, Level::P95).unwrap();
+    let alone = measure(
+        &a,
+        (&reference, Target::ThisReference),
+        &network,
+        1,
+        Level::P95,
+    )
+    .unwrap();
     assert!(found.interval.half_width() < 0.3 * alone.interval.half_width());
 }
 
@@ -107,7 +140,14 @@ fn what_cannot_be_compared_is_refused() {
     let reference = ReferenceSet::new(fixture::features(1, 130, 4, 0.0)).unwrap();
     let other = fixture::features(1, 130, 5, 0.0);
     let network = Network::other("n", "seed:1");
-    let refusal = measure(&other, &reference, &network, 1, Level::P95).unwrap_err();
+    let refusal = measure(
+        &other,
+        (&reference, Target::ThisReference),
+        &network,
+        1,
+        Level::P95,
+    )
+    .unwrap_err();
     assert!(
         refusal
             .to_string()
@@ -115,7 +155,23 @@ fn what_cannot_be_compared_is_refused() {
     );
     let shorter = fixture::features(1, 125, 4, 0.0);
     let left = fixture::features(1, 130, 4, 0.0);
-    assert!(difference(&left, &shorter, &reference, Level::P95).is_err());
+    let source = (&reference, Target::ItsSource);
+    let refusal = measure(&shorter, source, &network, 1, Level::P95).unwrap_err();
+    assert!(
+        refusal
+            .to_string()
+            .contains("125 and 130 do not belong together"),
+        "{refusal}"
+    );
+    assert!(
+        difference(
+            &left,
+            &shorter,
+            (&reference, Target::ThisReference),
+            Level::P95
+        )
+        .is_err()
+    );
 }
 
 /// A rotation in the plane of two features.
