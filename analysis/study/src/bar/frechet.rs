@@ -218,7 +218,7 @@ fn sampled_reference_cell() -> Cell {
         draft.ask(Question::share("jackknife of blocks of both: coverage").within(0.92, 0.97));
     let exact = draft.ask(
         Question::share("reference taken as exact: coverage")
-            .at_most(0.85)
+            .at_most(0.10)
             .control(),
     );
     draft.experiment(move |stream, answers| {
