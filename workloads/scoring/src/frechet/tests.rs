@@ -62,6 +62,7 @@ fn a_distance_comes_with_what_it_takes_to_read_it() {
     insta::assert_json_snapshot!(found, {
         ".plug_in" => insta::rounded_redaction(6),
         ".floor" => insta::rounded_redaction(6),
+        ".remaining_floor" => insta::rounded_redaction(6),
         ".limit" => insta::rounded_redaction(6),
         ".interval.value" => insta::rounded_redaction(6),
         ".interval.low" => insta::rounded_redaction(6),
@@ -94,15 +95,16 @@ fn the_source_of_a_reference_is_nearer_than_the_reference() {
     let [this, source] = [Target::ThisReference, Target::ItsSource].map(|target| {
         let found = measure(&rows, (&reference, target), &network, 3, Level::P95).unwrap();
         assert_eq!(found.target, target);
-        found.interval
+        (found.interval.value, found.remaining_floor)
     });
-    // The reference's own share of the bias, half of the floor, is taken out too.
-    let apart = this.value - source.value;
-    let share = reference.floor(300) / 2.0;
+    // The reference's own share of the bias is taken out too.
+    let apart = this.0 - source.0;
     assert!(
-        (0.5 * share..1.5 * share).contains(&apart),
-        "{apart} for {share}"
+        (0.5 * this.1..1.5 * this.1).contains(&apart),
+        "{apart} for {}",
+        this.1
     );
+    assert_eq!(source.1, 0.0);
 }
 
 #[test]
