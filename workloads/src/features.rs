@@ -64,6 +64,10 @@ fn require_colours<T: Copy>(pictures: &[Picture<T>]) -> Result<(), Error> {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands in `map_err`, which gives the refusal away"
+)]
 fn refused(refusal: ScoringError) -> Error {
     Error::Request(refusal.to_string())
 }

@@ -1,4 +1,4 @@
-//! A convolution with its bias and ReLU, on channels-first tensors.
+//! A convolution with its bias and `ReLU`, on channels-first tensors.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -15,7 +15,7 @@ pub(super) struct Shape {
     pub(super) padding: (usize, usize),
 }
 
-/// A convolution, then ReLU.
+/// A convolution, then `ReLU`.
 #[derive(Clone, Debug)]
 pub(super) struct Convolution {
     weight: Tensor,

@@ -51,7 +51,7 @@ fn convolutions(stage: usize) -> Vec<(String, Shape)> {
                 stride: 1,
                 padding: (1, 1),
             };
-            // A ReLU counts as a layer too.
+            // A `ReLU` counts as a layer too.
             (format!("features.{}", first + 2 * index), shape)
         })
         .collect()
@@ -86,7 +86,10 @@ impl LpipsVgg16 {
         let (weights, id) = folder::open(path, &Self::tensors())?;
         let network = Self::load(&weights, id)?;
         for (stage, weights) in network.heads.iter().enumerate() {
-            if let Some(weight) = weights.iter().find(|weight| !(**weight >= 0.0)) {
+            if let Some(weight) = weights
+                .iter()
+                .find(|weight| weight.is_nan() || **weight < 0.0)
+            {
                 return Err(Error::file(
                     path,
                     format!(

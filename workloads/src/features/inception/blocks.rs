@@ -318,7 +318,7 @@ pub(super) fn largest(x: &Tensor, stride: usize) -> Result<Tensor> {
 }
 
 /// The largest of the 3 × 3 places around each. Zeros at the edge never win against the outputs of
-/// a ReLU, so they stand for nothing.
+/// a `ReLU`, so they stand for nothing.
 fn largest_around(x: &Tensor) -> Result<Tensor> {
     largest(&x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?, 1)
 }
