@@ -25,6 +25,7 @@ pub mod device;
 pub mod encoder;
 pub mod error;
 pub mod family;
+pub mod features;
 pub mod fused;
 pub mod generation;
 pub mod gpt;

@@ -1,6 +1,6 @@
 //! Where the tensors of a model come from, and what tells one set of weights from another.
 
-mod hash;
+pub(crate) mod hash;
 
 use std::path::{Path, PathBuf};
 
