@@ -50,8 +50,8 @@ impl Normalisation {
     };
     /// The statistics of the pictures that CLIP was trained on (Radford et al. 2021, code).
     pub const CLIP: Self = Self {
-        mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-        deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+        mean: [0.481_454_67, 0.457_827_5, 0.408_210_72],
+        deviation: [0.268_629_55, 0.261_302_6, 0.275_777_1],
     };
 }
 

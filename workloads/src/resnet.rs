@@ -166,7 +166,10 @@ mod tests {
 
     #[test]
     fn outputs_of_the_tiny_model() {
-        insta::assert_json_snapshot!("resnet_tiny", agreement::outputs(&RESNET, "resnet-tiny", 64));
+        insta::assert_json_snapshot!(
+            "resnet_tiny",
+            agreement::outputs(&RESNET, "resnet-tiny", 64)
+        );
     }
 
     /// The stock module, whose layers candle-transformers describes, gives the same of the same

@@ -2,9 +2,11 @@
 //! that segment and enlarge.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use candle_core::{DType, Device, Tensor};
 use model::mark::WorkerInfo;
+use ops::graph::Graph;
 
 use crate::Error;
 use crate::family::Metric;
@@ -62,6 +64,82 @@ pub trait Seer {
     }
 }
 
+/// A network whose pass is a list of launches on memory that is there already.
+pub trait Pass {
+    /// Where it computes.
+    fn device(&self) -> &Device;
+
+    /// Pictures of the batch.
+    fn batch(&self) -> usize;
+
+    /// What the work is counted in.
+    fn unit(&self) -> &'static str {
+        "image"
+    }
+
+    /// Looks at the pictures once.
+    ///
+    /// # Errors
+    /// The device failed.
+    fn pass(&self) -> candle_core::Result<()>;
+
+    /// What the last pass has put out, on the host.
+    ///
+    /// # Errors
+    /// The device failed.
+    fn outputs(&self) -> candle_core::Result<Vec<Output>>;
+}
+
+/// A network whose pass is recorded once and replayed.
+pub struct Recorded<P> {
+    network: Rc<P>,
+    pass: Graph,
+}
+
+impl<P: Pass + 'static> Recorded<P> {
+    /// Looks with a network. Where passes are recorded, the first is taken here.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn new(network: P, records: bool) -> candle_core::Result<Self> {
+        let network = Rc::new(network);
+        let pass = {
+            let network = Rc::clone(&network);
+            move || network.pass()
+        };
+        Ok(Self {
+            pass: if records {
+                Graph::capture(network.device(), pass)?
+            } else {
+                Graph::unrecorded(pass)
+            },
+            network,
+        })
+    }
+}
+
+impl<P: Pass> Seer for Recorded<P> {
+    fn device(&self) -> &Device {
+        self.network.device()
+    }
+
+    fn batch(&self) -> usize {
+        self.network.batch()
+    }
+
+    fn unit(&self) -> &'static str {
+        self.network.unit()
+    }
+
+    fn see(&mut self, _phase: usize) -> candle_core::Result<()> {
+        self.pass.replay()
+    }
+
+    fn outputs(&self) -> candle_core::Result<Vec<Output>> {
+        self.network.outputs()
+    }
+}
+
 /// An array that a pass puts out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
@@ -90,6 +168,9 @@ impl Output {
     }
 
     /// The index of the largest value of each row of the last dimension.
+    ///
+    /// # Panics
+    /// Never for dimensions below 2^32.
     pub fn choices(&self) -> Vec<u32> {
         let width = self.shape.last().copied().unwrap_or(1).max(1);
         let largest = |row: &[f32]| {
@@ -278,7 +359,6 @@ mod tests {
         assert_eq!(work.info().unit, "image");
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "two passes")]
     #[test]
     fn outputs_that_change_are_counted_and_degenerate_ones_refused() {
         let mut work = seeing(|passes| vec![0.5, passes as f32]).expect("plausible");

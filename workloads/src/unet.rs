@@ -46,7 +46,12 @@ fn describe(model: &str, edge_px: usize) -> Description {
     for (down, wide) in channels.into_iter().enumerate().skip(1) {
         skipped.push(features);
         let pooled = net.max_pool(features, 2, 2, 0);
-        features = twice(&mut net, &format!("down{down}.maxpool_conv.1"), pooled, wide);
+        features = twice(
+            &mut net,
+            &format!("down{down}.maxpool_conv.1"),
+            pooled,
+            wide,
+        );
     }
     for (up, skip) in skipped.into_iter().rev().enumerate() {
         let name = format!("up{}", up + 1);

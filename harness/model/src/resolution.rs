@@ -20,6 +20,9 @@ pub struct Resolutions {
 
 impl Resolutions {
     /// All multiples of a step that the axis has room for.
+    ///
+    /// # Panics
+    /// Never: the axis takes whole numbers.
     pub const fn multiples(native_px: u64, step_px: u64) -> Self {
         let Domain::Integers(low, high) = Axis::ResolutionPx.domain() else {
             panic!("the axis takes whole numbers")

@@ -105,6 +105,9 @@ impl Description {
     }
 
     /// A convolution to whose result `addend` is added before the activation.
+    ///
+    /// # Panics
+    /// The addend has another shape than the result: the network is written down wrongly.
     pub fn conv_residual(&mut self, input: Value, addend: Value, conv: Conv) -> Value {
         let sum = self.convolve(vec![input, addend], conv);
         assert_eq!(self.shape(sum), self.shape(addend), "a sum of two shapes");
@@ -136,7 +139,13 @@ impl Description {
     }
 
     /// The largest of each window.
-    pub fn max_pool(&mut self, input: Value, kernel: usize, stride: usize, padding: usize) -> Value {
+    pub fn max_pool(
+        &mut self,
+        input: Value,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Value {
         let Shape { edge_px, channels } = self.shape(input);
         let shape = Shape {
             edge_px: (edge_px + 2 * padding - kernel) / stride + 1,

@@ -8,7 +8,7 @@ use super::description::Description;
 use super::fast::Fast;
 use super::plain::Plain;
 use super::plan::Plan;
-use super::see::{FastSeer, PlainSeer, Stock};
+use super::see::{PlainSeer, Stock};
 use crate::Error;
 use crate::checkpoint::Spelling;
 use crate::family::{Family, MemoryNeed, Summary, Takes};
@@ -18,7 +18,7 @@ use crate::job::precision::Precision;
 use crate::job::task::Kind;
 use crate::job::word::{Graph, Implementation, Origin, Word};
 use crate::picture::{self, Normalisation};
-use crate::seeing::{METRICS, Seeing};
+use crate::seeing::{METRICS, Recorded, Seeing};
 use crate::weights::Weights;
 use crate::workload::Workload;
 
@@ -31,7 +31,8 @@ const TAKES: Takes = Takes {
 };
 
 /// The stock module of a model, where candle-transformers has it.
-pub type StockModule = fn(&str, VarBuilder<'static>) -> Option<candle_core::Result<Box<dyn Module>>>;
+pub type StockModule =
+    fn(&str, VarBuilder<'static>) -> Option<candle_core::Result<Box<dyn Module>>>;
 
 /// Convolutional networks of one architecture.
 pub struct ConvNet {
@@ -52,10 +53,7 @@ pub struct ConvNet {
 }
 
 /// candle-transformers does not have the architecture.
-pub fn no_stock(
-    _: &str,
-    _: VarBuilder<'static>,
-) -> Option<candle_core::Result<Box<dyn Module>>> {
+pub fn no_stock(_: &str, _: VarBuilder<'static>) -> Option<candle_core::Result<Box<dyn Module>>> {
     None
 }
 
@@ -124,13 +122,12 @@ impl Family for ConvNet {
             device,
         )?;
         // In single precision: norms are folded before weights are rounded.
-        let tensors =
-            |dtype| weights.tensors(&network.tensors(), self.spelling, dtype, device);
+        let tensors = |dtype| weights.tensors(&network.tensors(), self.spelling, dtype, device);
         match job.variant.implementation {
             Implementation::Fast => {
                 let fused = Fused::of(job);
                 let fast = Fast::new(&network, &tensors(DType::F32)?, fused.math, pictures)?;
-                let seer = FastSeer::new(fast, fused.graph, task.batch, device)?;
+                let seer = Recorded::new(fast, fused.graph)?;
                 Ok(Box::new(Seeing::new(seer, weights)?))
             }
             Implementation::Reference => {

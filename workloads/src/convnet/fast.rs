@@ -8,9 +8,11 @@ use ops::linear::Math;
 
 use super::description::{Description, Node, Operation, Value};
 use super::plan::Plan;
+use crate::seeing::{Output, Pass};
 
 /// A network with its weights, its values and a batch of pictures on a device.
 pub struct Fast {
+    pictures: Tensor,
     steps: Vec<Step>,
     outputs: Vec<(&'static str, Tensor)>,
 }
@@ -18,7 +20,7 @@ pub struct Fast {
 /// A node that is computed in one launch, or few.
 enum Step {
     Convolution {
-        conv: Conv2d,
+        conv: Box<Conv2d>,
         input: Tensor,
         addend: Option<Tensor>,
         out: Tensor,
@@ -74,7 +76,7 @@ impl Fast {
             .iter()
             .map(|layer| layer.fused(weights, dtype, math))
             .collect::<Result<_>>()?;
-        let values = values(network, pictures, dtype, &device)?;
+        let values = values(network, &pictures, dtype, &device)?;
         let mut build = Build { layers, values };
         let steps = network
             .nodes
@@ -87,27 +89,43 @@ impl Fast {
             .iter()
             .map(|(name, value)| (*name, build.value(*value)))
             .collect();
-        Ok(Self { steps, outputs })
-    }
-
-    /// Looks at the pictures once. All of it can be recorded.
-    ///
-    /// # Errors
-    /// The device failed.
-    pub fn pass(&self) -> Result<()> {
-        self.steps.iter().try_for_each(Step::run)
+        Ok(Self {
+            pictures,
+            steps,
+            outputs,
+        })
     }
 
     /// What a pass puts out, by name: `[batch, edge, edge, channels]`.
-    pub fn outputs(&self) -> &[(&'static str, Tensor)] {
+    pub fn tensors(&self) -> &[(&'static str, Tensor)] {
         &self.outputs
+    }
+}
+
+/// All of a pass can be recorded.
+impl Pass for Fast {
+    fn device(&self) -> &Device {
+        self.pictures.device()
+    }
+
+    fn batch(&self) -> usize {
+        self.pictures.dims()[0]
+    }
+
+    fn pass(&self) -> Result<()> {
+        self.steps.iter().try_for_each(Step::run)
+    }
+
+    fn outputs(&self) -> Result<Vec<Output>> {
+        let output = |(name, tensor): &(&'static str, Tensor)| Output::of(name, tensor);
+        self.outputs.iter().map(output).collect()
     }
 }
 
 /// A tensor for each value, in the buffers of a plan.
 fn values(
     network: &Description,
-    pictures: Tensor,
+    pictures: &Tensor,
     dtype: DType,
     device: &Device,
 ) -> Result<Vec<Tensor>> {
@@ -153,7 +171,7 @@ impl Build {
             // It has no inputs, so it came to its end above.
             Operation::Picture => return None,
             Operation::Convolution { layer } => Step::Convolution {
-                conv: self.layers[*layer].clone(),
+                conv: Box::new(self.layers[*layer].clone()),
                 input,
                 addend: inputs.get(1).cloned(),
                 out,

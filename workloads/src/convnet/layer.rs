@@ -21,7 +21,7 @@ pub struct Conv {
     pub(super) bias: bool,
     pub(super) norm: Option<Norm>,
     pub(super) activation: Option<Activation>,
-    pub(super) scale: f64,
+    pub(super) scale: Option<f64>,
     pub(super) form: Form,
 }
 
@@ -58,7 +58,7 @@ impl Conv {
             bias: true,
             norm: None,
             activation: None,
-            scale: 1.0,
+            scale: None,
             form: Form::Convolution,
         }
     }
@@ -143,7 +143,10 @@ impl Conv {
     /// With its result times a constant, before the addend.
     #[must_use]
     pub fn scaled(self, scale: f64) -> Self {
-        Self { scale, ..self }
+        Self {
+            scale: Some(scale),
+            ..self
+        }
     }
 }
 
@@ -192,9 +195,7 @@ impl Layer {
     }
 
     fn weight_shape(&self) -> Vec<usize> {
-        let Conv {
-            kernel, groups, ..
-        } = self.conv;
+        let Conv { kernel, groups, .. } = self.conv;
         match self.conv.form {
             Form::Convolution => vec![self.conv.outputs, self.inputs / groups, kernel, kernel],
             Form::Linear => vec![self.conv.outputs, self.inputs],
@@ -213,7 +214,7 @@ impl Layer {
     pub(super) fn folded(&self) -> u64 {
         let weight: usize = self.weight_shape().iter().product();
         let has_bias = self.conv.bias || self.conv.norm.is_some();
-        (weight + usize::from(has_bias) * self.conv.outputs) as u64
+        (weight + usize::from(has_bias) * self.stored_outputs()) as u64
     }
 
     /// Multiply-adds of one pixel of the result.
@@ -252,10 +253,11 @@ impl Layer {
         let own = weights.pp(&self.conv.name);
         let random = candle_nn::init::DEFAULT_KAIMING_NORMAL;
         let weight = own.get_with_hints(self.weight_shape(), "weight", random)?;
-        let bias = match self.conv.bias {
-            true => Some(own.get_with_hints(outputs, "bias", Init::Const(0.0))?),
-            false => None,
-        };
+        let bias = self
+            .conv
+            .bias
+            .then(|| own.get_with_hints(outputs, "bias", Init::Const(0.0)))
+            .transpose()?;
         let norm = match &self.conv.norm {
             None => None,
             Some(norm) => {
@@ -274,10 +276,12 @@ impl Layer {
             Form::Linear => (weight.reshape((outputs, self.inputs, 1, 1))?, bias),
             Form::Transposed => (
                 // Channel 4·o + 2·dy + dx is output o at (dy, dx) of the doubled pixel.
-                weight
-                    .permute((1, 2, 3, 0))?
-                    .contiguous()?
-                    .reshape((4 * outputs, self.inputs, 1, 1))?,
+                weight.permute((1, 2, 3, 0))?.contiguous()?.reshape((
+                    4 * outputs,
+                    self.inputs,
+                    1,
+                    1,
+                ))?,
                 match bias {
                     None => None,
                     Some(bias) => Some(
@@ -319,12 +323,9 @@ impl Layer {
                 (weight, Some(bias))
             }
         };
-        let scale = |tensor: Tensor| {
-            if self.conv.scale == 1.0 {
-                tensor.to_dtype(dtype)
-            } else {
-                tensor.affine(self.conv.scale, 0.0)?.to_dtype(dtype)
-            }
+        let scale = |tensor: Tensor| match self.conv.scale {
+            None => tensor.to_dtype(dtype),
+            Some(scale) => tensor.affine(scale, 0.0)?.to_dtype(dtype),
         };
         let conv = Conv2d::new(
             scale(weight)?,

@@ -2,8 +2,8 @@
 //! folded.
 
 use candle_core::{DType, Result, Tensor};
-use candle_nn::ops::pixel_shuffle;
 use candle_nn::VarBuilder;
+use candle_nn::ops::pixel_shuffle;
 use ops::image::Activation;
 
 use super::description::{Description, Node, Operation};
@@ -21,7 +21,7 @@ impl Plain {
     /// # Errors
     /// A tensor is missing, or the device is out of memory.
     pub fn new(network: &Description, weights: &VarBuilder<'_>, dtype: DType) -> Result<Self> {
-        let load = |layer: &Layer| converted(layer.load(weights)?, dtype);
+        let load = |layer: &Layer| converted(&layer.load(weights)?, dtype);
         Ok(Self {
             layers: network.layers.iter().map(load).collect::<Result<_>>()?,
             network: network.clone(),
@@ -39,7 +39,8 @@ impl Plain {
             let value = self.node(node, pictures, &inputs)?;
             values.push(value);
         }
-        let output = |(name, value): &(&'static str, super::Value)| (*name, values[value.0].clone());
+        let output =
+            |(name, value): &(&'static str, super::Value)| (*name, values[value.0].clone());
         Ok(self.network.outputs.iter().map(output).collect())
     }
 
@@ -77,7 +78,8 @@ impl Plain {
             Operation::Concatenation => Tensor::cat(inputs, 1),
             Operation::Sum { weights } => {
                 let mut parts = inputs.iter().zip(weights);
-                let scaled = |(part, weight): (&&Tensor, &f32)| part.affine(f64::from(*weight), 0.0);
+                let scaled =
+                    |(part, weight): (&&Tensor, &f32)| part.affine(f64::from(*weight), 0.0);
                 let first = parts.next().map(scaled).expect("a sum has parts")?;
                 parts.try_fold(first, |sum, part| sum + scaled(part)?)
             }
@@ -110,8 +112,8 @@ fn convolve(
             .broadcast_mul(&by_channel(&tensors.weight)?)?
             .broadcast_add(&by_channel(&tensors.bias)?)?;
     }
-    if conv.scale != 1.0 {
-        sum = (sum * conv.scale)?;
+    if let Some(scale) = conv.scale {
+        sum = (sum * scale)?;
     }
     if let Some(addend) = addend {
         sum = (sum + *addend)?;
@@ -137,7 +139,7 @@ fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
     }
 }
 
-fn converted(tensors: Tensors, dtype: DType) -> Result<Tensors> {
+fn converted(tensors: &Tensors, dtype: DType) -> Result<Tensors> {
     let to = |tensor: &Tensor| tensor.to_dtype(dtype);
     Ok(Tensors {
         weight: to(&tensors.weight)?,

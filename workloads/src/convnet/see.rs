@@ -1,64 +1,9 @@
-//! Looking at a batch again and again, by either composition of a network.
-
-use std::rc::Rc;
+//! Looking at a batch again and again, by a composition of candle's operations.
 
 use candle_core::{Device, Result, Tensor, bail};
-use ops::graph::Graph;
 
-use super::fast::Fast;
 use super::plain::Plain;
 use crate::seeing::{Output, Seer};
-
-/// By the fast composition: a pass is recorded once and replayed.
-pub struct FastSeer {
-    network: Rc<Fast>,
-    pass: Graph,
-    device: Device,
-    batch: usize,
-}
-
-impl FastSeer {
-    /// Looks with a network at `batch` pictures. Where passes are recorded, the first is taken here.
-    ///
-    /// # Errors
-    /// The device failed.
-    pub fn new(network: Fast, records: bool, batch: usize, device: &Device) -> Result<Self> {
-        let network = Rc::new(network);
-        let pass = {
-            let network = Rc::clone(&network);
-            move || network.pass()
-        };
-        Ok(Self {
-            pass: if records {
-                Graph::capture(device, pass)?
-            } else {
-                Graph::unrecorded(pass)
-            },
-            network,
-            device: device.clone(),
-            batch,
-        })
-    }
-}
-
-impl Seer for FastSeer {
-    fn device(&self) -> &Device {
-        &self.device
-    }
-
-    fn batch(&self) -> usize {
-        self.batch
-    }
-
-    fn see(&mut self, _phase: usize) -> Result<()> {
-        self.pass.replay()
-    }
-
-    fn outputs(&self) -> Result<Vec<Output>> {
-        let output = |(name, tensor): &(&'static str, Tensor)| Output::of(name, tensor);
-        self.network.outputs().iter().map(output).collect()
-    }
-}
 
 /// By a composition of candle's operations, channels first.
 pub struct PlainSeer {

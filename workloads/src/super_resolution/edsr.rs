@@ -49,7 +49,10 @@ fn describe(model: &str, edge_px: usize) -> Description {
     let last = Conv::new(format!("body.{blocks}"), channels, 3);
     let mut features = net.conv_residual(features, first, last);
     for number in [0, 2] {
-        let wide = net.conv(features, Conv::new(format!("tail.0.{number}"), 4 * channels, 3));
+        let wide = net.conv(
+            features,
+            Conv::new(format!("tail.0.{number}"), 4 * channels, 3),
+        );
         features = net.shuffle(wide, 2);
     }
     let enlarged = net.conv(features, Conv::new("tail.1", 3, 3));

@@ -106,6 +106,15 @@ impl<'a> Ask<'a> {
         Err(self.value(Axis::ResolutionPx, edge, &format!("a multiple of {step}")))
     }
 
+    /// Refuses a count other than the one that there is; silence means that one.
+    pub(super) fn only(&self, axis: Axis, value: u64) -> Result<(), CostError> {
+        let found = self.count_or(axis, value)?;
+        if found == value {
+            return Ok(());
+        }
+        Err(self.value(axis, found, &format!("{value} alone")))
+    }
+
     /// Refuses a sequence that is longer than the positions that a model learned.
     pub(super) fn fits(&self, axis: Axis, value: u64, most: u64) -> Result<(), CostError> {
         if value <= most {

@@ -69,12 +69,12 @@ fn stages(
     let stem = image.conv_relu(tally, backbone.stem, 7, 2, after);
     let mut features = stem.max_pool(tally, 3, 2);
     let mut outputs = [features; 4];
-    for stage in 0..outputs.len() {
+    for (stage, output) in outputs.iter_mut().enumerate() {
         for block in 0..backbone.blocks[stage] {
             let stride = if block == 0 { strides[stage] } else { 1 };
             features = bottleneck(tally, features, backbone.widths[stage], stride, after);
         }
-        outputs[stage] = features;
+        *output = features;
     }
     outputs
 }
@@ -85,7 +85,7 @@ fn bottleneck(tally: &mut Tally, input: Image, width: u64, stride: u64, after: A
     let narrow = input.conv_relu(tally, width, 1, 1, after);
     let seen = narrow.conv_relu(tally, width, 3, stride, after);
     let output = seen.conv_relu(tally, 4 * width, 1, 1, after);
-    if input.channels != output.channels {
+    if input.channels != output.channels || stride != 1 {
         input.conv(tally, 4 * width, 1, stride, after);
     }
     tally.fused(output.elements(), 1.0);

@@ -46,13 +46,7 @@ fn dense_blocks(tally: &mut Tally, features: Image, growth: u64) {
     tally.fused(features.elements(), 2.0);
 }
 
-fn real_esrgan(
-    tally: &mut Tally,
-    image: Image,
-    blocks: u64,
-    channels: u64,
-    growth: u64,
-) -> Image {
+fn real_esrgan(tally: &mut Tally, image: Image, blocks: u64, channels: u64, growth: u64) -> Image {
     let mut features = conv(tally, image, channels);
     for _ in 0..blocks {
         dense_blocks(tally, features, growth);

@@ -12,7 +12,6 @@ use super::tally::{Norm, Tally};
 use super::transformer::{Block, Sight};
 use crate::axis::Axis;
 
-
 /// Shape of a vision transformer.
 #[derive(Clone, Copy, Debug)]
 struct VisionTransformer {
