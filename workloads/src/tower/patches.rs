@@ -116,16 +116,16 @@ pub fn resized(positions: &Tensor, from: usize, to: usize) -> Result<Tensor> {
     let mut values = class.concat();
     for down in &taps {
         for right in &taps {
-            for column in 0..width {
-                let mut sum = 0.0;
-                for (row, outer) in down {
-                    for (place, inner) in right {
-                        sum += outer * inner * f64::from(grid[row * from + place][column]);
+            let mut sums = vec![0.0; width];
+            for (row, outer) in down {
+                for (place, inner) in right {
+                    for (sum, value) in sums.iter_mut().zip(&grid[row * from + place]) {
+                        *sum += outer * inner * f64::from(*value);
                     }
                 }
-                #[expect(clippy::cast_possible_truncation, reason = "rounded once")]
-                values.push(sum as f32);
             }
+            #[expect(clippy::cast_possible_truncation, reason = "rounded once")]
+            values.extend(sums.into_iter().map(|sum: f64| sum as f32));
         }
     }
     Tensor::from_vec(values, (to * to + 1, width), &Device::Cpu)?
