@@ -17,8 +17,11 @@
 )]
 
 pub mod checkpoint;
+pub mod clip;
 pub mod clock;
+pub mod convnet;
 pub mod corpus;
+pub mod deeplab;
 pub mod demo;
 pub mod describe;
 pub mod device;
@@ -36,11 +39,18 @@ pub mod memory;
 pub mod outputs;
 #[cfg(test)]
 mod parity;
+pub mod picture;
 pub mod quality;
 pub mod reading;
 pub mod registry;
+pub mod resnet;
 pub mod seeded;
+pub mod seeing;
+pub mod super_resolution;
+pub mod tower;
 pub mod training;
+pub mod unet;
+pub mod vit;
 pub mod weights;
 pub mod whisper;
 pub mod worker;

@@ -4,9 +4,12 @@ use candle_core::Device;
 
 use crate::family::{Family, Summary};
 use crate::job::Job;
+use crate::super_resolution::{edsr, real_esrgan};
 use crate::weights::{Places, Weights};
 use crate::workload::Workload;
-use crate::{Error, device, encoder, gpt, llama, lstm, memory, whisper};
+use crate::{
+    Error, clip, deeplab, device, encoder, gpt, llama, lstm, memory, resnet, unet, vit, whisper,
+};
 
 /// The families of this project. A new one is a file and a line.
 static FAMILIES: &[&dyn Family] = &[
@@ -17,6 +20,13 @@ static FAMILIES: &[&dyn Family] = &[
     &encoder::family::ROBERTA,
     &lstm::family::Lstm,
     &whisper::family::Whisper,
+    &vit::family::VIT,
+    &clip::family::CLIP,
+    &resnet::RESNET,
+    &unet::UNET,
+    &deeplab::DEEPLAB,
+    &real_esrgan::REAL_ESRGAN,
+    &edsr::EDSR,
 ];
 
 /// Families by the names of their models.
