@@ -36,10 +36,12 @@ pub mod memory;
 pub mod outputs;
 #[cfg(test)]
 mod parity;
+pub mod picture;
 pub mod quality;
 pub mod reading;
 pub mod registry;
 pub mod seeded;
+pub mod seeing;
 pub mod training;
 pub mod weights;
 pub mod whisper;
