@@ -52,7 +52,8 @@ impl Spacing {
             }
             Self::Linspace => {
                 let width = last / (places - 1).max(1) as f64;
-                let of = |place: usize| place as f64 * width;
+                // The last product may be rounded to more than the last level.
+                let of = |place: usize| (place as f64 * width).min(last);
                 let times = (skipped..places).rev().map(of);
                 match grid {
                     Grid::Between => times.collect(),
