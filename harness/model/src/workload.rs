@@ -34,6 +34,7 @@ pub const MODELS: &[&str] = &[
     "vit-large",
     "vit-huge",
     "resnet-50",
+    "diffusion-tiny",
     "stable-diffusion-1.5",
     "stable-diffusion-2.1",
     "sdxl",
