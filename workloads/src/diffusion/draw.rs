@@ -10,6 +10,7 @@ use ops::image;
 use ops::sampler::guide;
 
 use super::autoencoder::{self, Decoder, DecoderWeights};
+use super::captions;
 use super::config::{Config, DECODER_FOLDER, DENOISER_FOLDER};
 use super::denoiser::network::{self, Size};
 use super::denoiser::{Denoiser, DenoiserWeights};
@@ -17,7 +18,6 @@ use super::sampler::Sampler;
 use super::schedule::Schedule;
 use super::text::config::TOKENS;
 use super::text::{self, TextEncoder, TextWeights};
-use super::captions;
 use crate::fused::Fused;
 
 /// What to draw.

@@ -168,7 +168,10 @@ mod tests {
     #[test]
     fn what_cannot_be_drawn_is_refused() {
         let job = job(Scheduler::UniPc, 1000, Precision::F32);
-        let message = StableDiffusion.memory(&job).expect_err("refused").to_string();
+        let message = StableDiffusion
+            .memory(&job)
+            .expect_err("refused")
+            .to_string();
         assert!(message.contains("choose 1 to 999 steps"), "{message}");
     }
 

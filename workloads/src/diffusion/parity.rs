@@ -168,7 +168,12 @@ impl Case {
             }
         };
         let plain = Plain::new(self.config, tensors);
-        plain.forward(&self.latents, &[self.time; 2], &self.captions, added.as_ref())
+        plain.forward(
+            &self.latents,
+            &[self.time; 2],
+            &self.captions,
+            added.as_ref(),
+        )
     }
 }
 
@@ -198,7 +203,10 @@ fn a_denoiser_without_captions_as_a_whole_is_refused() {
     let [_, mut xl] = Case::all();
     xl.pooled = None;
     let message = xl.fast(DType::F32).expect_err("refused").to_string();
-    assert!(message.contains("looks at captions as a whole"), "{message}");
+    assert!(
+        message.contains("looks at captions as a whole"),
+        "{message}"
+    );
     xl.latents = xl.latents.narrow(3, 0, 7).expect("narrower");
     assert!(xl.plain().is_err());
 }

@@ -222,7 +222,9 @@ mod tests {
                 for update in &schedule.updates {
                     let mut sum = vec![0.0; 16];
                     for (term, c) in update.terms.iter().zip(&update.coefficients[number]) {
-                        for (sum, value) in sum.iter_mut().zip(state.get(term).into_iter().flatten()) {
+                        for (sum, value) in
+                            sum.iter_mut().zip(state.get(term).into_iter().flatten())
+                        {
                             *sum += c * value;
                         }
                     }
@@ -243,7 +245,9 @@ mod tests {
             sampler.start().expect("runs");
             for _ in 0..schedule.steps() {
                 sampler.feed(&input).expect("runs");
-                sampler.advance(&(&input / 3.0).expect("runs")).expect("runs");
+                sampler
+                    .advance(&(&input / 3.0).expect("runs"))
+                    .expect("runs");
             }
             assert_eq!(values(sampler.sample()), last);
             assert!(sampler.advance(&input).is_err(), "there is no further step");

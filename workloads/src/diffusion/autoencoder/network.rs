@@ -62,11 +62,7 @@ impl Decoder {
         let mut levels = Vec::with_capacity(weights.levels.len());
         for (level, &channels) in weights.levels.into_iter().zip(config.channels) {
             levels.push(Level {
-                blocks: level
-                    .blocks
-                    .into_iter()
-                    .map(block)
-                    .collect::<Result<_>>()?,
+                blocks: level.blocks.into_iter().map(block).collect::<Result<_>>()?,
                 double: level
                     .double
                     .map(|tensors| layer::conv2d(tensors, 1, fused))

@@ -13,7 +13,10 @@ fn gradients_reach_every_variable_of_the_plain_network() {
     let config = DenoiserConfig::TINY;
     let variables = VarMap::new();
     let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    let plain = Plain::new(config, DenoiserWeights::load(&config, &builder).expect("made"));
+    let plain = Plain::new(
+        config,
+        DenoiserWeights::load(&config, &builder).expect("made"),
+    );
     let random = |shape: &[usize]| Tensor::randn(0f32, 1.0, shape, &Device::Cpu).expect("made");
     let (x, captions) = (random(&[1, 4, 4, 4]), random(&[1, 3, 64]));
     let gradients = plain

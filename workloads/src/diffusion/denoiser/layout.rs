@@ -153,7 +153,11 @@ mod tests {
 
     #[test]
     fn as_much_is_kept_as_is_joined_again() {
-        for config in [DenoiserConfig::SD_1, DenoiserConfig::SDXL, DenoiserConfig::TINY] {
+        for config in [
+            DenoiserConfig::SD_1,
+            DenoiserConfig::SDXL,
+            DenoiserConfig::TINY,
+        ] {
             let parts = Part::all(&config);
             // The first convolution is kept too.
             let kept = 1 + parts.iter().filter(|part| part.kept).count();

@@ -120,16 +120,23 @@ impl Denoiser {
                 captions.extend(transformer.cache(size.batch * size.tokens, dtype, device)?);
             }
         }
-        let latents = [size.batch, size.edge, size.edge, self.config.latent_channels];
+        let latents = [
+            size.batch,
+            size.edge,
+            size.edge,
+            self.config.latent_channels,
+        ];
         Ok(Memory {
             room: Room::new(&sizes.need, dtype, device)?,
-            kept: sizes
-                .kept
-                .into_iter()
-                .map(zeros)
-                .collect::<Result<_>>()?,
+            kept: sizes.kept.into_iter().map(zeros).collect::<Result<_>>()?,
             captions,
-            times: Times::new(&self.config, times, (size.batch, size.edge_px), dtype, device)?,
+            times: Times::new(
+                &self.config,
+                times,
+                (size.batch, size.edge_px),
+                dtype,
+                device,
+            )?,
             input: zeros(latents)?,
             output: zeros(latents)?,
         })
@@ -238,9 +245,7 @@ impl Denoiser {
         }
         let latents = 2 * size.batch * size.edge * size.edge * config.latent_channels;
         let values = (kept + captions + latents) * dtype.size_in_bytes();
-        values as u64
-            + sizes.need.bytes(dtype)
-            + Times::bytes(config, steps, size.batch, dtype)
+        values as u64 + sizes.need.bytes(dtype) + Times::bytes(config, steps, size.batch, dtype)
     }
 }
 

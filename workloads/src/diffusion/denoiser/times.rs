@@ -27,7 +27,8 @@ impl TimeLayers {
     /// Takes the layers' tensors out of the weights of a network.
     pub(super) fn new(weights: &DenoiserWeights, fused: Fused) -> Result<Self> {
         let pair = |[first, second]: &[_; 2]| -> Result<[Linear; 2]> {
-            let linear = |tensors: &crate::checkpoint::Affine| layer::linear(tensors.clone(), fused);
+            let linear =
+                |tensors: &crate::checkpoint::Affine| layer::linear(tensors.clone(), fused);
             Ok([linear(first)?, linear(second)?])
         };
         let blocks = weights.parts.iter().filter_map(|part| match part {

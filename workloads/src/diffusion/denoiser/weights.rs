@@ -173,9 +173,8 @@ impl TransformerWeights {
 impl LookWeights {
     fn load(config: &DenoiserConfig, width: usize, weights: &VarBuilder<'_>) -> Result<Self> {
         let norm = |name: &str| NormWeights::load(width, &weights.pp(name));
-        let attention = |name: &str, seen: usize| {
-            AttentionWeights::load(width, seen, &weights.pp(name))
-        };
+        let attention =
+            |name: &str, seen: usize| AttentionWeights::load(width, seen, &weights.pp(name));
         let feed_forward = weights.pp("ff.net");
         Ok(Self {
             norms: [norm("norm1")?, norm("norm2")?, norm("norm3")?],
