@@ -99,7 +99,8 @@ impl Residual {
         }
         match &self.shortcut {
             Some(shortcut) => {
-                shortcut.forward(x, out)?;
+                let rows = batch * height * width;
+                shortcut.forward(&x.reshape((rows, ()))?, &out.reshape((rows, ()))?)?;
                 self.conv2.forward_residual(&normed, out, out)
             }
             None => self.conv2.forward_residual(&normed, x, out),
