@@ -14,6 +14,7 @@ pub mod drawing;
 pub mod family;
 mod layer;
 mod listing;
+pub mod networks;
 #[cfg(test)]
 mod parity;
 mod residual;

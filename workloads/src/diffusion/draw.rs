@@ -4,16 +4,16 @@
 use std::rc::Rc;
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::VarBuilder;
 use ops::graph::Graph;
 use ops::image;
 use ops::sampler::guide;
 
 use super::autoencoder::{self, Decoder, DecoderWeights};
 use super::captions;
-use super::config::{Config, DECODER_FOLDER, DENOISER_FOLDER};
+use super::config::Config;
 use super::denoiser::network::{self, Size};
 use super::denoiser::{Denoiser, DenoiserWeights};
+use super::networks::Networks;
 use super::sampler::Sampler;
 use super::schedule::Schedule;
 use super::text::config::TOKENS;
@@ -110,28 +110,26 @@ struct Guidance {
 }
 
 impl Drawer {
-    /// The networks of these tensors, each behind the folder of its network.
+    /// The networks of these tensors.
     ///
     /// # Errors
     /// A tensor is missing or has another shape, or the device is out of memory.
-    pub fn new(
-        config: &Config,
-        weights: &VarBuilder<'_>,
-        fused: Fused,
-        order: &Order,
-    ) -> Result<Self> {
-        let (dtype, device) = (weights.dtype(), weights.device().clone());
+    pub fn new(config: &Config, networks: &Networks, fused: Fused, order: &Order) -> Result<Self> {
+        let (dtype, device) = (
+            networks.denoiser.dtype(),
+            networks.denoiser.device().clone(),
+        );
         let (guided, size) = (order.is_guided(), order.size(config));
         let mut text = Vec::with_capacity(config.text.len());
-        for (folder, own) in config.text_folders() {
-            let tensors = TextWeights::load(own, &weights.pp(folder))?;
+        for (own, weights) in config.text.iter().zip(&networks.text) {
+            let tensors = TextWeights::load(own, weights)?;
             let captions = captions::seeded(own, order.seed, order.batch, guided);
             let memory = text::Memory::new(own, &captions, dtype, &device)?;
             text.push((TextEncoder::new(own, tensors, fused)?, memory));
         }
-        let tensors = DenoiserWeights::load(&config.denoiser, &weights.pp(DENOISER_FOLDER))?;
+        let tensors = DenoiserWeights::load(&config.denoiser, &networks.denoiser)?;
         let denoiser = Denoiser::new(&config.denoiser, tensors, fused)?;
-        let tensors = DecoderWeights::load(&config.decoder, &weights.pp(DECODER_FOLDER))?;
+        let tensors = DecoderWeights::load(&config.decoder, &networks.decoder)?;
         let decoder = Decoder::new(&config.decoder, tensors, fused)?;
         let channels = config.denoiser.latent_channels;
         let samples = (order.batch, size.edge, size.edge, channels);
@@ -301,7 +299,8 @@ mod tests {
             graph,
             ..Fused::default()
         };
-        let drawer = Drawer::new(&CONFIG, &weights, fused, order).expect("fits");
+        let networks = Networks::below(&CONFIG, &weights);
+        let drawer = Drawer::new(&CONFIG, &networks, fused, order).expect("fits");
         drawer.encode().expect("runs");
         drawer.denoise().expect("runs");
         drawer.decode().expect("runs");

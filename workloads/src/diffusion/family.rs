@@ -6,9 +6,9 @@ use model::resolution::Resolutions;
 use super::config::{Config, EDGE_STEP_PX};
 use super::draw::{Drawer, Order};
 use super::drawing::{self, Drawing};
+use super::networks::Networks;
 use super::schedule::Schedule;
 use crate::Error;
-use crate::checkpoint::Spelling;
 use crate::family::{Family, MemoryNeed, Summary, Takes};
 use crate::fused::Fused;
 use crate::job::Job;
@@ -28,7 +28,7 @@ const TAKES: Takes = Takes {
     attention: &[Attention::Fused],
     graph: Graph::ALL,
     scheduler: Scheduler::ALL,
-    weights: &[Origin::Seeded],
+    weights: &[Origin::Seeded, Origin::File],
     ..Takes::LEAST
 };
 
@@ -74,8 +74,8 @@ impl Family for StableDiffusion {
     ) -> Result<Box<dyn Workload>, Error> {
         let (config, order) = (config(&job.model), order(job)?);
         let dtype = job.precision.dtype();
-        let tensors = weights.tensors(&config.tensors(), Spelling::EXACT, dtype, device)?;
-        let drawer = Drawer::new(&config, &tensors, Fused::of(job), &order)?;
+        let networks = Networks::load(&config, weights, dtype, device)?;
+        let drawer = Drawer::new(&config, &networks, Fused::of(job), &order)?;
         Ok(Box::new(Drawing::new(drawer, weights)?))
     }
 }
@@ -102,9 +102,18 @@ fn order(job: &Job) -> Result<Order, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex};
+
+    use candle_core::{DType, Shape, Tensor};
+    use candle_nn::var_builder::SimpleBackend;
+    use candle_nn::{Init, VarBuilder};
     use model::decimal::Decimal;
 
     use super::*;
+    use crate::diffusion::autoencoder::DecoderWeights;
+    use crate::diffusion::denoiser::DenoiserWeights;
+    use crate::diffusion::text::TextWeights;
     use crate::job::task::{Drawings, Task};
     use crate::registry::Registry;
     use crate::weights::Places;
@@ -173,6 +182,88 @@ mod tests {
             .expect_err("refused")
             .to_string();
         assert!(message.contains("choose 1 to 999 steps"), "{message}");
+    }
+
+    /// A folder in diffusers' layout gives what the same tensors give from a seed.
+    #[test]
+    fn a_folder_of_networks_is_loaded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut job = job(Scheduler::Ddim, 2, Precision::F32);
+        let outcome = |job: &Job| {
+            let places = Places {
+                file: Some(folder.path().to_owned()),
+                ..Places::default()
+            };
+            let mut work = Registry::own().load(job, &places, &Device::Cpu)?;
+            work.iterate(&mut Log::default())?;
+            work.outcome().map(|outcome| outcome.digest)
+        };
+        let expected = outcome(&job).expect("seeded");
+        job.origin = Origin::File;
+        let message = outcome(&job).expect_err("empty").to_string();
+        assert!(message.contains("has neither"), "{message}");
+
+        let config = Config::TINY;
+        let all = crate::checkpoint::seeded(1, config.parameters(), DType::F32, &Device::Cpu);
+        let save = |name: &str, file: &str, tensors: Vec<(String, Vec<usize>)>| {
+            let below = Recorded::default();
+            let weights = VarBuilder::from_backend(
+                Box::new(Recording(all.pp(name), below.clone())),
+                DType::F32,
+                Device::Cpu,
+            );
+            match name {
+                "unet" => drop(DenoiserWeights::load(&config.denoiser, &weights)),
+                "vae" => drop(DecoderWeights::load(&config.decoder, &weights)),
+                _ => drop(TextWeights::load(&config.text[0], &weights)),
+            }
+            let found = below.lock().expect("no thread died");
+            assert_eq!(found.len(), tensors.len());
+            std::fs::create_dir(folder.path().join(name)).expect("a folder");
+            let path = folder.path().join(name).join(file);
+            candle_core::safetensors::save(&found, path).expect("saved");
+        };
+        save(
+            "text_encoder",
+            "model.safetensors",
+            config.text[0].tensors(),
+        );
+        let usual = "diffusion_pytorch_model.safetensors";
+        save("unet", usual, config.denoiser.tensors());
+        std::fs::write(folder.path().join("model_index.json"), "{}").expect("written");
+        let message = outcome(&job).expect_err("no decoder").to_string();
+        assert!(message.contains("vae: has none of"), "{message}");
+        save("vae", usual, config.decoder.tensors());
+        assert_eq!(outcome(&job).expect("complete"), expected);
+    }
+
+    type Recorded = Arc<Mutex<HashMap<String, Tensor>>>;
+
+    /// Keeps what is asked for.
+    struct Recording(VarBuilder<'static>, Recorded);
+
+    impl SimpleBackend for Recording {
+        fn get(
+            &self,
+            s: Shape,
+            name: &str,
+            init: Init,
+            _: DType,
+            _: &Device,
+        ) -> candle_core::Result<Tensor> {
+            let tensor = self.0.get_with_hints(s, name, init)?;
+            let mut kept = self.1.lock().expect("no thread died");
+            kept.insert(name.to_owned(), tensor.clone());
+            Ok(tensor)
+        }
+
+        fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
+            candle_core::bail!("{name} without a shape")
+        }
+
+        fn contains_tensor(&self, _: &str) -> bool {
+            true
+        }
     }
 
     /// Before anything is allocated; the large ones against what is known of them.
