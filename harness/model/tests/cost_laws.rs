@@ -27,7 +27,7 @@ fn extents(model: &str) -> &'static [(Axis, u64)] {
         "llama" | "gpt2" | "starcoder" => &[BATCH, PROMPT, DECODE],
         "bert" | "roberta" | "lstm" => &[BATCH, PROMPT],
         "whisper" => &[BATCH, DECODE],
-        "stable" | "sdxl" => &[BATCH, (Axis::ResolutionPx, 128), (Axis::Steps, 2)],
+        "stable" | "sdxl" | "diffusion" => &[BATCH, (Axis::ResolutionPx, 128), (Axis::Steps, 2)],
         _ if model == "vit-huge" => &[BATCH, (Axis::ResolutionPx, 112)],
         _ => &[BATCH, (Axis::ResolutionPx, 64)],
     }
@@ -40,6 +40,7 @@ fn is_small(model: &str) -> bool {
         "bert-tiny",
         "roberta-tiny",
         "whisper-micro",
+        "diffusion-tiny",
     ]
     .contains(&model)
 }

@@ -96,6 +96,9 @@ fn digest(pictures: &[u8]) -> String {
     hex(&Sha256::digest(pictures))
 }
 
+/// One phase of a pass.
+type Phase = fn(&Drawer) -> candle_core::Result<()>;
+
 /// Pictures are large: nothing is copied from the device in the measured window, and the digest is
 /// taken once, of the last pass.
 impl Workload for Drawing {
@@ -110,7 +113,6 @@ impl Workload for Drawing {
     fn iterate(&mut self, observer: &mut dyn Observer) -> Result<(), Error> {
         let (pictures, steps) = (self.batch as u64, self.drawer.steps() as u64);
         let drawer = &self.drawer;
-        type Phase = fn(&Drawer) -> candle_core::Result<()>;
         let phases: [(&str, u64, Phase); 3] = [
             (TEXT_ENCODE, pictures, Drawer::encode),
             (DENOISE, pictures * steps, Drawer::denoise),

@@ -111,6 +111,7 @@ mod tests {
     use model::decimal::Decimal;
 
     use super::*;
+    use crate::checkpoint::parameters;
     use crate::diffusion::autoencoder::DecoderWeights;
     use crate::diffusion::denoiser::DenoiserWeights;
     use crate::diffusion::text::TextWeights;
@@ -172,6 +173,22 @@ mod tests {
             .map(|phase| format!("{} {}", phase.name, phase.units))
             .collect();
         assert_eq!(counted, [marks[1], marks[3], marks[5]]);
+    }
+
+    /// The counts of the vocabulary and the shapes of the worker are those of the same networks.
+    #[test]
+    fn counted_parameters_are_those_that_are_loaded() {
+        for name in Config::NAMES {
+            let mut job = job(Scheduler::Ddim, 4, Precision::Bf16);
+            job.model = name.into();
+            let counted = StableDiffusion.cost(&job).expect("counted");
+            let counted: Vec<u64> = counted.iter().map(|phase| phase.parameters).collect();
+            let config = Config::named(name).expect("known");
+            let text = config.text.iter().map(|text| parameters(&text.tensors()));
+            let denoiser = parameters(&config.denoiser.tensors());
+            let decoder = parameters(&config.decoder.tensors());
+            assert_eq!(counted, [text.sum(), denoiser, decoder], "{name}");
+        }
     }
 
     #[test]

@@ -22,7 +22,10 @@ pub(super) fn tensors<T>(
     std::mem::take(&mut list)
 }
 
-struct Listing(Arc<Mutex<Vec<(String, Vec<usize>)>>>);
+/// Names and shapes, as they are asked for.
+type List = Vec<(String, Vec<usize>)>;
+
+struct Listing(Arc<Mutex<List>>);
 
 impl SimpleBackend for Listing {
     fn get(&self, s: Shape, name: &str, _: Init, dtype: DType, dev: &Device) -> Result<Tensor> {

@@ -4,6 +4,7 @@
 //! cancel.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 use ops::Start;
@@ -53,14 +54,18 @@ impl Sampler {
         let (shape, steps) = (shape.into(), schedule.steps());
         let zeros = || Tensor::zeros(&shape, DType::F32, device);
         let mut state = BTreeMap::from([(Quantity::Sample, zeros()?)]);
+        let mut keep = |quantity: Quantity| -> Result<()> {
+            if let Entry::Vacant(place) = state.entry(quantity) {
+                place.insert(zeros()?);
+            }
+            Ok(())
+        };
         let mut updates = Vec::with_capacity(schedule.updates.len());
         for update in &schedule.updates {
-            if !state.contains_key(&update.target) {
-                state.insert(update.target, zeros()?);
-            }
+            keep(update.target)?;
             for term in update.terms {
-                if *term != Quantity::Output && !state.contains_key(term) {
-                    state.insert(*term, zeros()?);
+                if *term != Quantity::Output {
+                    keep(*term)?;
                 }
             }
             updates.push(DeviceUpdate {

@@ -154,9 +154,12 @@ impl TransformerWeights {
         weights: &VarBuilder<'_>,
     ) -> Result<Self> {
         let own = weights.pp(&looks.name);
-        let frame = |name: &str| match config.linear_projection {
-            true => Affine::load(width, width, &own.pp(name)),
-            false => convolution([width, width, 1], &own.pp(name)),
+        let frame = |name: &str| {
+            if config.linear_projection {
+                Affine::load(width, width, &own.pp(name))
+            } else {
+                convolution([width, width, 1], &own.pp(name))
+            }
         };
         let blocks = own.pp("transformer_blocks");
         Ok(Self {

@@ -65,6 +65,10 @@ fn samples(schedule: &Schedule) -> Vec<Vec<f64>> {
             .collect();
         state.insert(Quantity::Output, output);
         for update in &schedule.updates {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "rounded as a device has them"
+            )]
             let row: Vec<f64> = update.coefficients[step]
                 .iter()
                 .map(|value| f64::from(*value as f32))
@@ -72,9 +76,10 @@ fn samples(schedule: &Schedule) -> Vec<Vec<f64>> {
             let sum = |index: usize| {
                 let terms = update.terms.iter().zip(&row);
                 let sum: f64 = terms.map(|(term, c)| c * state[term][index]).sum();
-                match update.draws_noise {
-                    true => sum + row[update.terms.len()] * noise(step, index),
-                    false => sum,
+                if update.draws_noise {
+                    sum + row[update.terms.len()] * noise(step, index)
+                } else {
+                    sum
                 }
             };
             let values = (0..START.len()).map(sum).collect();

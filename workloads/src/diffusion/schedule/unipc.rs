@@ -1,4 +1,4 @@
-//! UniPC of second order in the clean picture, with B(h) = e^h − 1 (Zhao et al. 2023, arXiv
+//! `UniPC` of second order in the clean picture, with B(h) = e^h − 1 (Zhao et al. 2023, arXiv
 //! 2302.04867, algorithms 7 and 8).
 //!
 //! A step corrects the sample that it was given with what the network said of it, and predicts the

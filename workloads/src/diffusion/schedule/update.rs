@@ -71,7 +71,7 @@ impl Update {
     }
 
     /// A copy, in each of so many steps.
-    pub(super) fn copy(target: Quantity, from: &'static [Quantity; 1], steps: usize) -> Self {
+    pub(super) fn copy(target: Quantity, from: &'static [Quantity], steps: usize) -> Self {
         Self::new(target, from, vec![vec![1.0]; steps])
     }
 

@@ -88,9 +88,10 @@ impl Memory {
             encoded: rows(width)?,
             qkv: Tensor::zeros((count, TOKENS, 3 * width), dtype, device)?,
             inner: rows(config.inner())?,
-            pooled: match config.pooled {
-                true => Some([pooled()?, pooled()?]),
-                false => None,
+            pooled: if config.pooled {
+                Some([pooled()?, pooled()?])
+            } else {
+                None
             },
         })
     }
