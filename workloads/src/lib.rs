@@ -25,6 +25,7 @@ pub mod deeplab;
 pub mod demo;
 pub mod describe;
 pub mod device;
+pub mod diffusion;
 pub mod encoder;
 pub mod error;
 pub mod family;

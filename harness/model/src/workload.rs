@@ -39,6 +39,7 @@ pub const MODELS: &[&str] = &[
     "clip-vit-l-14",
     "resnet-tiny",
     "resnet-50",
+    "diffusion-tiny",
     "stable-diffusion-1.5",
     "stable-diffusion-2.1",
     "sdxl",

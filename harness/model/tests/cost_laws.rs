@@ -28,7 +28,7 @@ fn extents(model: &str) -> &'static [(Axis, u64)] {
         "bert" | "roberta" | "lstm" => &[BATCH, PROMPT],
         "whisper" => &[BATCH, DECODE],
         "clip" => &[BATCH],
-        "stable" | "sdxl" => &[BATCH, (Axis::ResolutionPx, 128), (Axis::Steps, 2)],
+        "stable" | "sdxl" | "diffusion" => &[BATCH, (Axis::ResolutionPx, 128), (Axis::Steps, 2)],
         _ if model == "vit-huge" => &[BATCH, (Axis::ResolutionPx, 112)],
         _ => &[BATCH, (Axis::ResolutionPx, 64)],
     }
@@ -41,6 +41,7 @@ fn is_small(model: &str) -> bool {
         "bert-tiny",
         "roberta-tiny",
         "whisper-micro",
+        "diffusion-tiny",
     ]
     .contains(&model)
 }
