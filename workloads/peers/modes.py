@@ -21,6 +21,12 @@ SPEECH = {
     "compiled": "plain PyTorch written for the compiler: Inductor, static cache, a CUDA graph for sound and step",
 }
 
+PICTURE = {
+    "channels_last": "transformers, torchvision or plain PyTorch, eager, channels last, fused attention",
+    "eager": "the same, channels first",
+    "compiled": "channels last, Inductor, one CUDA graph",
+}
+
 RECURRENT = {
     "eager": "torch.nn.LSTM (cuDNN on a GPU)",
     "graph": "the same, captured as one CUDA graph; Inductor leaves nn.LSTM alone",

@@ -60,6 +60,14 @@ class Request:
             raise Refused(f"axis '{axis}' is {found}, this worker needs a count of 1 or more")
         return found
 
+    def number(self, axis, low, high, default=None):
+        """A number that need not be whole, between two others."""
+        self._read.add(axis)
+        found = self.point.get(axis, default)
+        if isinstance(found, bool) or not isinstance(found, int | float) or not low <= found <= high:
+            raise Refused(f"axis '{axis}' is {found}, this worker needs a number from {low} to {high}")
+        return found
+
     def all_read(self):
         """Work that differs from what the point says is worse than none."""
         for axis in sorted(set(self.point) - self._read):

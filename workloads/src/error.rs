@@ -42,6 +42,15 @@ pub enum Error {
         /// What was found.
         found: String,
     },
+    /// The pictures are not those of a working model, for the same reason.
+    #[error(
+        "pictures of a pass are {found}, expected finite values that differ; check weights and \
+         precision"
+    )]
+    Pictures {
+        /// What was found.
+        found: String,
+    },
     /// A training cannot go on.
     #[error("training failed: {0}")]
     Training(String),

@@ -17,14 +17,19 @@
 )]
 
 pub mod checkpoint;
+pub mod clip;
 pub mod clock;
+pub mod convnet;
 pub mod corpus;
+pub mod deeplab;
 pub mod demo;
 pub mod describe;
 pub mod device;
+pub mod diffusion;
 pub mod encoder;
 pub mod error;
 pub mod family;
+pub mod features;
 pub mod fused;
 pub mod generation;
 pub mod gpt;
@@ -35,11 +40,18 @@ pub mod memory;
 pub mod outputs;
 #[cfg(test)]
 mod parity;
+pub mod picture;
 pub mod quality;
 pub mod reading;
 pub mod registry;
+pub mod resnet;
 pub mod seeded;
+pub mod seeing;
+pub mod super_resolution;
+pub mod tower;
 pub mod training;
+pub mod unet;
+pub mod vit;
 pub mod weights;
 pub mod whisper;
 pub mod worker;

@@ -4,9 +4,13 @@ use candle_core::Device;
 
 use crate::family::{Family, Summary};
 use crate::job::Job;
+use crate::super_resolution::{edsr, real_esrgan};
 use crate::weights::{Places, Weights};
 use crate::workload::Workload;
-use crate::{Error, device, encoder, gpt, llama, lstm, memory, whisper};
+use crate::{
+    Error, clip, deeplab, device, diffusion, encoder, gpt, llama, lstm, memory, resnet, unet, vit,
+    whisper,
+};
 
 /// The families of this project. A new one is a file and a line.
 static FAMILIES: &[&dyn Family] = &[
@@ -17,6 +21,14 @@ static FAMILIES: &[&dyn Family] = &[
     &encoder::family::ROBERTA,
     &lstm::family::Lstm,
     &whisper::family::Whisper,
+    &vit::family::VIT,
+    &clip::family::CLIP,
+    &resnet::RESNET,
+    &unet::UNET,
+    &deeplab::DEEPLAB,
+    &real_esrgan::REAL_ESRGAN,
+    &edsr::EDSR,
+    &diffusion::family::StableDiffusion,
 ];
 
 /// Families by the names of their models.
@@ -93,5 +105,27 @@ impl Registry {
         let weights = Weights::find(job, places)?;
         device::set_math(job.precision);
         family.load(job, &weights, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::job::word::Origin;
+
+    /// Weights that the project does not have are not offered, and those that it has are.
+    #[test]
+    fn trained_weights_are_offered_where_they_lie() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/models");
+        let mut trained = 0;
+        for (model, family) in Registry::own().models() {
+            let offered = family.summary(model).takes.weights.contains(&Origin::Tiny);
+            let there = models.join(model).join("model.safetensors").is_file();
+            assert_eq!(offered, there, "{model}");
+            trained += usize::from(there);
+        }
+        assert!(trained > 0);
     }
 }

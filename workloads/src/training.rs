@@ -9,25 +9,28 @@
 mod batch;
 mod characters;
 mod export;
+mod material;
 mod optimise;
 mod recurrent;
 mod sentences;
+mod speech;
 mod variables;
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Error;
+use crate::corpus::speech::Utterance;
 use crate::corpus::{self, Document, Part};
 
 pub use export::export;
+pub use material::Material;
 pub use optimise::{Progress, Trained, run};
-pub use recurrent::{Shape as LstmShape, logits as lstm_logits, padded as lstm_inputs};
 pub use variables::Variables;
 
 /// Seed of the documents, of training and held out alike.
@@ -38,6 +41,9 @@ const TRAINING_DOCUMENTS: usize = 20_000;
 
 /// Documents that a model is judged on.
 pub const HELD_OUT_DOCUMENTS: usize = 2_000;
+
+/// Utterances that a model of speech is judged on.
+pub const HELD_OUT_UTTERANCES: usize = 256;
 
 /// What a model learns.
 pub trait Course {
@@ -70,6 +76,16 @@ pub trait Course {
 
     /// One sentence: what the model is.
     fn what(&self) -> &'static str;
+
+    /// What it learns from.
+    fn material(&self) -> Material {
+        Material::Reviews
+    }
+
+    /// Number format of the weights in their file; they are rounded to it before they are judged.
+    fn stored(&self) -> DType {
+        DType::F32
+    }
 }
 
 /// How a model is trained.
@@ -89,7 +105,10 @@ pub struct Recipe {
 }
 
 /// Names of the models that can be trained.
-pub const NAMES: [&str; 3] = ["gpt2-tiny", "bert-tiny", "lstm-sentiment"];
+pub const NAMES: [&str; 3] = TRAINED;
+
+/// Those whose trained weights are part of the repository.
+pub const TRAINED: [&str; 3] = ["gpt2-tiny", "bert-tiny", "lstm-sentiment"];
 
 /// The course of a model.
 ///
@@ -100,6 +119,7 @@ pub fn course(name: &str) -> Result<Box<dyn Course>, Error> {
         "gpt2-tiny" => Box::new(characters::Characters::new()?),
         "bert-tiny" => Box::new(sentences::Sentences::new()?),
         "lstm-sentiment" => Box::new(recurrent::Recurrent::new()?),
+        "whisper-micro" => Box::new(speech::Speech::new()),
         _ => {
             return Err(Error::Request(format!(
                 "there is no training of '{name}', expected one of: {}",
@@ -129,13 +149,16 @@ pub fn held_out() -> Vec<Document> {
     corpus::documents(Part::HeldOut, DATA_SEED, HELD_OUT_DOCUMENTS)
 }
 
-/// SHA-256 of the documents of a part.
-fn digest_of(part: Part) -> String {
-    let data = match part {
-        Part::Training => corpus::documents(part, DATA_SEED, TRAINING_DOCUMENTS),
-        Part::HeldOut => held_out(),
-    };
-    corpus::digest(&data)
+/// `sha256:…` of the documents that measured runs of a model read; `None` where it reads none.
+pub fn held_out_sha256(model: &str) -> Option<String> {
+    TRAINED
+        .contains(&model)
+        .then(|| format!("sha256:{}", corpus::digest(&held_out())))
+}
+
+/// Utterances of the part that judges; the seed of measured runs picks others of that part.
+pub fn held_out_speech() -> Vec<Utterance> {
+    Utterance::list(Part::HeldOut, DATA_SEED, HELD_OUT_UTTERANCES)
 }
 
 #[cfg(test)]

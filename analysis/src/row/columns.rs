@@ -1,6 +1,7 @@
 //! The dictionary of the columns of a row.
 
 use model::axis::{Axis, AxisValue};
+use model::decimal::Decimal;
 
 use super::Row;
 use crate::quantity::Quantity;
@@ -79,6 +80,11 @@ fn number(row: &Row, axis: Axis) -> Cell {
     Cell::Integer(value.and_then(|value| value.try_into().ok()))
 }
 
+fn decimal(row: &Row, axis: Axis) -> Cell {
+    let value = row.point.get(axis).and_then(AxisValue::as_decimal);
+    Cell::Float(value.map(Decimal::get))
+}
+
 /// The kind of cell that each of the functions above makes.
 macro_rules! kind_of {
     (text) => {
@@ -92,6 +98,9 @@ macro_rules! kind_of {
     };
     (number) => {
         CellKind::Integer
+    };
+    (decimal) => {
+        CellKind::Float
     };
 }
 
@@ -193,6 +202,7 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
     axis_column!(ResolutionPx, number),
     axis_column!(Steps, number),
     axis_column!(Scheduler, word),
+    axis_column!(Guidance, decimal),
     axis_column!(Implementation, word),
     axis_column!(Attention, word),
     axis_column!(Graph, word),
@@ -283,6 +293,16 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
         "energy_net_j for one unit of output"
     ),
     quantity_column!(
+        energy_per_request_j,
+        "J/request",
+        "energy_j for one sequence, picture or sound: one of the batch in one iteration"
+    ),
+    quantity_column!(
+        energy_per_sound_second_j,
+        "J/s",
+        "energy_j for one second of sound that was listened to"
+    ),
+    quantity_column!(
         package_energy_j,
         "J",
         "energy of the processor packages (RAPL) over the window"
@@ -298,6 +318,16 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
         "units of output per second of window_s"
     ),
     quantity_column!(iteration_s, "s", "mean time of one iteration"),
+    quantity_column!(
+        infer_s,
+        "s",
+        "mean time of one pass of a model that answers in one (phase infer)"
+    ),
+    quantity_column!(
+        encode_s,
+        "s",
+        "mean time of one pass of an encoder whose states a decoder reads (phase encode)"
+    ),
     quantity_column!(prefill_s, "s", "mean time of a prefill phase"),
     quantity_column!(decode_s, "s", "mean time of a decode phase"),
     quantity_column!(

@@ -5,11 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::axis::{Axis, AxisValue};
+use crate::axis::{Axis, AxisValue, Domain};
 
 /// One value for each axis of the sweep, in the order of [`Axis::ALL`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "BTreeMap<Axis, AxisValue>")]
 pub struct Point(BTreeMap<Axis, AxisValue>);
 
 impl Point {
@@ -35,6 +35,24 @@ impl Point {
         other
             .iter()
             .all(|(axis, value)| self.get(axis) == Some(value))
+    }
+}
+
+/// Refuses fractions of what is counted: they are read because other axes take them.
+impl TryFrom<BTreeMap<Axis, AxisValue>> for Point {
+    type Error = String;
+
+    fn try_from(values: BTreeMap<Axis, AxisValue>) -> Result<Self, String> {
+        for (axis, value) in &values {
+            let takes = matches!(axis.domain(), Domain::Decimals(..));
+            if !takes && matches!(value, AxisValue::Decimal(_)) {
+                return Err(format!(
+                    "axis '{axis}' has the value '{value}', expected {}",
+                    axis.domain()
+                ));
+            }
+        }
+        Ok(Self(values))
     }
 }
 

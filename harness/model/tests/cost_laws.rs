@@ -12,6 +12,7 @@ use model::cost::decoder::{Decoder, Lengths};
 use model::cost::number_format::NumberFormat;
 use model::cost::phase::Phase;
 use model::cost::workload;
+use model::decimal::Decimal;
 use model::point::Point;
 use model::workload::{MODELS, PRECISIONS};
 use proptest::prelude::*;
@@ -26,7 +27,8 @@ fn extents(model: &str) -> &'static [(Axis, u64)] {
         "llama" | "gpt2" | "starcoder" => &[BATCH, PROMPT, DECODE],
         "bert" | "roberta" | "lstm" => &[BATCH, PROMPT],
         "whisper" => &[BATCH, DECODE],
-        "stable" | "sdxl" => &[BATCH, (Axis::ResolutionPx, 128), (Axis::Steps, 2)],
+        "clip" => &[BATCH],
+        "stable" | "sdxl" | "diffusion" => &[BATCH, (Axis::ResolutionPx, 128), (Axis::Steps, 2)],
         _ if model == "vit-huge" => &[BATCH, (Axis::ResolutionPx, 112)],
         _ => &[BATCH, (Axis::ResolutionPx, 64)],
     }
@@ -39,6 +41,7 @@ fn is_small(model: &str) -> bool {
         "bert-tiny",
         "roberta-tiny",
         "whisper-micro",
+        "diffusion-tiny",
     ]
     .contains(&model)
 }
@@ -124,6 +127,21 @@ fn the_axis_phase_leaves_that_phase_alone() {
     assert_eq!(phases(&prefill), [both[0]]);
 }
 
+/// Guidance above 1 runs the network twice a step, with and without the caption.
+#[test]
+fn guidance_doubles_the_steps_of_a_denoiser() {
+    let denoise = |model, guidance: u64| {
+        let guidance = AxisValue::number(Decimal::thousandths(guidance));
+        phases(&small(model).with(Axis::Guidance, guidance))[1].matrix_operations
+    };
+    for model in ["stable-diffusion-1.5", "sdxl-turbo"] {
+        assert_eq!(denoise(model, 7_500), 2.0 * denoise(model, 1_000));
+        assert_eq!(denoise(model, 0), denoise(model, 1_000));
+    }
+    let native = phases(&small("stable-diffusion-1.5"))[1].matrix_operations;
+    assert_eq!(native, denoise("stable-diffusion-1.5", 7_500));
+}
+
 #[test]
 fn work_that_cannot_be_counted_is_refused_with_a_reason() {
     let refusal = |point: &Point| workload::phases(point).unwrap_err().to_string();
@@ -185,12 +203,13 @@ fn the_table_of_all_models() {
                     Axis::DecodeTokens => 128,
                     Axis::Steps => 50,
                     _ => match *model {
-                        "vit-base" | "vit-large" | "vit-huge" | "resnet-50" => 224,
+                        "vit-micro" => 32,
+                        "vit-base" | "vit-large" | "vit-huge" | "resnet-tiny" | "resnet-50" => 224,
                         "stable-diffusion-2.1" => 768,
                         "sdxl" => 1024,
                         "faster-rcnn" => 800,
-                        "deeplabv3" => 520,
-                        "real-esrgan" | "edsr" => 256,
+                        "deeplabv3-tiny" | "deeplabv3" => 520,
+                        "real-esrgan-tiny" | "real-esrgan" | "edsr-tiny" | "edsr" => 256,
                         model if model.starts_with("yolo") => 640,
                         _ => 512,
                     },

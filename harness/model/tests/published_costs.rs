@@ -89,6 +89,8 @@ fn parameters_are_those_of_the_released_checkpoints() {
         ("vit-base", 86_567_656),
         ("vit-large", 304_326_632),
         ("vit-huge", 632_045_800),
+        ("clip-vit-b-32", 151_277_313),
+        ("clip-vit-l-14", 427_616_513),
         ("resnet-50", 25_557_032),
         ("faster-rcnn", 41_755_286),
         ("deeplabv3", 42_004_074),

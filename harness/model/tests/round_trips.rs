@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::axis::{Axis, AxisValue, Domain};
+use model::decimal::Decimal;
 use model::format::FORMAT_VERSION;
 use model::machine::{Device, Machine};
 use model::mark::{Command, Mark, RunRequest, WorkerInfo};
@@ -60,6 +61,9 @@ fn axis_value(axis: Axis) -> BoxedStrategy<AxisValue> {
             .prop_map(|word| AxisValue::Text(word.to_owned()))
             .boxed(),
         Domain::Integers(low, high) => (low..=high).prop_map(AxisValue::Integer).boxed(),
+        Domain::Decimals(low, high) => (u64::from(low) * 1000..=u64::from(high) * 1000)
+            .prop_map(|thousandths| AxisValue::number(Decimal::thousandths(thousandths)))
+            .boxed(),
         Domain::Models => prop::sample::select(model::workload::MODELS)
             .prop_map(|word| AxisValue::Text(word.to_owned()))
             .boxed(),
@@ -89,6 +93,7 @@ fn worker() -> impl Strategy<Value = WorkerInfo> {
             engine,
             device,
             weights_id: Some(format!("seed:{weights}")),
+            inputs_id: Some(format!("seed:{unit}")),
             weights,
             output_phase,
             unit,

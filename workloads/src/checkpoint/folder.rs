@@ -18,6 +18,13 @@ const WHOLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const TOKENIZER: &str = "tokenizer.json";
 
+/// What a folder of several networks has, each in a folder of its own: diffusers' layout.
+const PIPELINE: &str = "model_index.json";
+/// Whole checkpoints of such a network, the usual name first.
+const WHOLE_OF_NETWORK: [&str; 2] = ["diffusion_pytorch_model.safetensors", WHOLE];
+/// Networks whose outputs nobody here reads: they are not loaded, and are no part of the identity.
+const UNUSED_NETWORKS: [&str; 2] = ["safety_checker", "image_encoder"];
+
 /// Files of older checkpoints that hold pickled objects: loading one runs the code inside.
 const PICKLES: [&str; 3] = [
     "pytorch_model.bin",
@@ -152,7 +159,7 @@ impl Folder {
         }
         let file = self.path.join(INDEX);
         if !file.is_file() {
-            return Err(self.no_weights());
+            return self.files_of_networks();
         }
         let index: Index = serde_json::from_str(&text(&file)?)
             .map_err(|error| Error::file(&file, error.to_string()))?;
@@ -171,6 +178,52 @@ impl Folder {
                 }
             })
             .collect()
+    }
+
+    /// One network of several, by the name of its folder.
+    ///
+    /// # Errors
+    /// The folder has no safetensors of it.
+    pub fn network(&self, name: &str) -> Result<Self, Error> {
+        let folder = self.path.join(name);
+        let whole = WHOLE_OF_NETWORK
+            .iter()
+            .map(|file| folder.join(file))
+            .find(|file| file.is_file());
+        match whole {
+            Some(path) => Ok(Self { path }),
+            None => Err(Error::file(
+                &folder,
+                format!(
+                    "has none of {}; fetch the model as safetensors",
+                    WHOLE_OF_NETWORK.join(", ")
+                ),
+            )),
+        }
+    }
+
+    /// The files of all networks, in the order of their names.
+    fn files_of_networks(&self) -> Result<Vec<PathBuf>, Error> {
+        if !self.path.join(PIPELINE).is_file() {
+            return Err(self.no_weights());
+        }
+        let unreadable =
+            |error: std::io::Error| Error::file(&self.path, format!("cannot be read ({error})"));
+        let mut names = BTreeSet::new();
+        for entry in std::fs::read_dir(&self.path).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            names.extend(name.into_string());
+        }
+        let networks = names
+            .iter()
+            .filter(|name| !UNUSED_NETWORKS.contains(&name.as_str()))
+            .filter_map(|name| self.network(name).ok())
+            .map(|network| network.path);
+        let files: Vec<PathBuf> = networks.collect();
+        if files.is_empty() {
+            return Err(self.no_weights());
+        }
+        Ok(files)
     }
 
     fn no_weights(&self) -> Error {

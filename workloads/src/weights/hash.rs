@@ -12,7 +12,7 @@ use crate::Error;
 
 /// `sha256:` and the SHA-256 of one file or, of several, of their hashes one after another, in the
 /// order given. A checkpoint has many GiB, so its files are read at the same time.
-pub(super) fn of_files(files: &[PathBuf]) -> Result<String, Error> {
+pub(crate) fn of_files(files: &[PathBuf]) -> Result<String, Error> {
     if let [file] = files {
         return Ok(format!("sha256:{}", hex(&of_file(file)?)));
     }

@@ -4,7 +4,7 @@ use super::ask::Ask;
 use super::error::CostError;
 use super::phase::Phase;
 use super::{
-    decoder, diffusion, encoder, lstm, residual, super_resolution, unet, vision_transformer,
+    clip, decoder, diffusion, encoder, lstm, residual, super_resolution, unet, vision_transformer,
     whisper, yolo,
 };
 use crate::axis::Axis;
@@ -22,12 +22,13 @@ pub(super) trait Architecture {
 type Family = fn(&str) -> Option<Box<dyn Architecture>>;
 
 /// Every family. A new one is a file and a line.
-const FAMILIES: [Family; 10] = [
+const FAMILIES: [Family; 11] = [
     decoder::named,
     encoder::named,
     lstm::named,
     whisper::named,
     vision_transformer::named,
+    clip::named,
     diffusion::named,
     residual::named,
     yolo::named,

@@ -3,6 +3,7 @@
 use super::error::CostError;
 use super::number_format::NumberFormat;
 use crate::axis::{Axis, AxisValue};
+use crate::decimal::Decimal;
 use crate::point::Point;
 
 /// Axes that every model takes, or that do not change the counts: the algorithm is the same
@@ -71,6 +72,21 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// A number, where the point has it.
+    pub(super) fn decimal(&self, axis: Axis) -> Result<Option<Decimal>, CostError> {
+        let Some(value) = self.point.get(axis) else {
+            return Ok(None);
+        };
+        value
+            .as_decimal()
+            .map(Some)
+            .ok_or_else(|| CostError::Value {
+                axis,
+                value: value.to_string(),
+                expected: axis.domain().to_string(),
+            })
+    }
+
     /// The one phase that is asked for.
     pub(super) fn phase(&self) -> Option<&str> {
         self.point.get(Axis::Phase).and_then(AxisValue::as_text)
@@ -88,6 +104,15 @@ impl<'a> Ask<'a> {
             return Ok(edge);
         }
         Err(self.value(Axis::ResolutionPx, edge, &format!("a multiple of {step}")))
+    }
+
+    /// Refuses a count other than the one that there is; silence means that one.
+    pub(super) fn only(&self, axis: Axis, value: u64) -> Result<(), CostError> {
+        let found = self.count_or(axis, value)?;
+        if found == value {
+            return Ok(());
+        }
+        Err(self.value(axis, found, &format!("{value} alone")))
     }
 
     /// Refuses a sequence that is longer than the positions that a model learned.

@@ -15,6 +15,7 @@
 
 mod architecture;
 mod ask;
+mod clip;
 pub mod counts;
 pub mod decoder;
 mod diffusion;

@@ -13,8 +13,15 @@ use crate::axis::Axis;
 
 #[derive(Clone, Copy, Debug)]
 enum Enlarger {
-    RealEsrgan,
-    Edsr,
+    RealEsrgan {
+        blocks: u64,
+        channels: u64,
+        growth: u64,
+    },
+    Edsr {
+        blocks: u64,
+        channels: u64,
+    },
 }
 
 fn conv(tally: &mut Tally, image: Image, outputs: u64) -> Image {
@@ -22,16 +29,15 @@ fn conv(tally: &mut Tally, image: Image, outputs: u64) -> Image {
 }
 
 /// Three dense blocks of five convolutions, each of which sees all before it.
-fn dense_blocks(tally: &mut Tally, features: Image) {
-    const GROWTH: u64 = 32;
+fn dense_blocks(tally: &mut Tally, features: Image, growth: u64) {
     for _ in 0..3 {
         for grown in 0..4 {
-            let seen = features.with_channels(features.channels + grown * GROWTH);
-            seen.conv_relu(tally, GROWTH, 3, 1, After::Bias);
+            let seen = features.with_channels(features.channels + grown * growth);
+            seen.conv_relu(tally, growth, 3, 1, After::Bias);
         }
         conv(
             tally,
-            features.with_channels(features.channels + 4 * GROWTH),
+            features.with_channels(features.channels + 4 * growth),
             features.channels,
         );
         // Scaled and added.
@@ -40,32 +46,32 @@ fn dense_blocks(tally: &mut Tally, features: Image) {
     tally.fused(features.elements(), 2.0);
 }
 
-fn real_esrgan(tally: &mut Tally, image: Image) -> Image {
-    let mut features = conv(tally, image, 64);
-    for _ in 0..23 {
-        dense_blocks(tally, features);
+fn real_esrgan(tally: &mut Tally, image: Image, blocks: u64, channels: u64, growth: u64) -> Image {
+    let mut features = conv(tally, image, channels);
+    for _ in 0..blocks {
+        dense_blocks(tally, features, growth);
     }
-    conv(tally, features, 64);
+    conv(tally, features, channels);
     for _ in 0..2 {
         features = features
             .upsample(tally, 2, 0.0)
-            .conv_relu(tally, 64, 3, 1, After::Bias);
+            .conv_relu(tally, channels, 3, 1, After::Bias);
     }
-    let features = features.conv_relu(tally, 64, 3, 1, After::Bias);
+    let features = features.conv_relu(tally, channels, 3, 1, After::Bias);
     conv(tally, features, 3)
 }
 
-fn edsr(tally: &mut Tally, image: Image) -> Image {
-    let mut features = conv(tally, image, 256);
-    for _ in 0..32 {
-        let hidden = features.conv_relu(tally, 256, 3, 1, After::Bias);
-        conv(tally, hidden, 256);
+fn edsr(tally: &mut Tally, image: Image, blocks: u64, channels: u64) -> Image {
+    let mut features = conv(tally, image, channels);
+    for _ in 0..blocks {
+        let hidden = features.conv_relu(tally, channels, 3, 1, After::Bias);
+        conv(tally, hidden, channels);
         tally.fused(features.elements(), 2.0);
     }
-    conv(tally, features, 256);
+    conv(tally, features, channels);
     for _ in 0..2 {
         // Four times the channels become twice the edge.
-        let wide = conv(tally, features, 4 * 256);
+        let wide = conv(tally, features, 4 * channels);
         tally.elementwise(wide.elements(), 0.0, 2.0);
         features.edge_px *= 2;
     }
@@ -86,8 +92,12 @@ impl Architecture for Enlarger {
         let mut tally = Tally::new(ask.format);
         tally.in_and_out(image.elements());
         let large = match self {
-            Self::RealEsrgan => real_esrgan(&mut tally, image),
-            Self::Edsr => edsr(&mut tally, image),
+            Self::RealEsrgan {
+                blocks,
+                channels,
+                growth,
+            } => real_esrgan(&mut tally, image, *blocks, *channels, *growth),
+            Self::Edsr { blocks, channels } => edsr(&mut tally, image, *blocks, *channels),
         };
         tally.in_and_out(large.elements());
         Ok(vec![Phase::once("infer", "image", ask.batch, &tally)])
@@ -96,8 +106,25 @@ impl Architecture for Enlarger {
 
 pub(super) fn named(model: &str) -> Option<Box<dyn Architecture>> {
     let network = match model {
-        "real-esrgan" => Enlarger::RealEsrgan,
-        "edsr" => Enlarger::Edsr,
+        // Shapes of this project's, for tests.
+        "real-esrgan-tiny" => Enlarger::RealEsrgan {
+            blocks: 2,
+            channels: 12,
+            growth: 6,
+        },
+        "edsr-tiny" => Enlarger::Edsr {
+            blocks: 3,
+            channels: 16,
+        },
+        "real-esrgan" => Enlarger::RealEsrgan {
+            blocks: 23,
+            channels: 64,
+            growth: 32,
+        },
+        "edsr" => Enlarger::Edsr {
+            blocks: 32,
+            channels: 256,
+        },
         _ => return None,
     };
     Some(Box::new(network))

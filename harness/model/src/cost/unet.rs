@@ -11,10 +11,10 @@ use super::phase::Phase;
 use super::tally::{After, Tally};
 use crate::axis::Axis;
 
-const CHANNELS: [u64; 5] = [64, 128, 256, 512, 1024];
 const CLASSES: u64 = 2;
 
-struct Unet;
+/// Channels of each level, the finest first.
+struct Unet([u64; 5]);
 
 fn twice(tally: &mut Tally, input: Image, channels: u64) -> Image {
     input
@@ -32,11 +32,11 @@ fn double(tally: &mut Tally, input: Image, channels: u64) -> Image {
     }
 }
 
-fn pass(tally: &mut Tally, image: Image) {
+fn pass(tally: &mut Tally, image: Image, channels: [u64; 5]) {
     tally.in_and_out(image.elements());
-    let mut features = twice(tally, image, CHANNELS[0]);
+    let mut features = twice(tally, image, channels[0]);
     let mut skipped = Vec::new();
-    for channels in &CHANNELS[1..] {
+    for channels in &channels[1..] {
         skipped.push(features);
         let pooled = features.max_pool(tally, 2, 2);
         features = twice(tally, pooled, *channels);
@@ -61,11 +61,17 @@ impl Architecture for Unet {
             channels: 3,
         };
         let mut tally = Tally::new(ask.format);
-        pass(&mut tally, image);
+        pass(&mut tally, image, self.0);
         Ok(vec![Phase::once("infer", "image", ask.batch, &tally)])
     }
 }
 
 pub(super) fn named(model: &str) -> Option<Box<dyn Architecture>> {
-    (model == "unet").then(|| Box::new(Unet) as Box<dyn Architecture>)
+    let channels = match model {
+        // A shape of this project's, for tests.
+        "unet-tiny" => [8, 12, 16, 24, 32],
+        "unet" => [64, 128, 256, 512, 1024],
+        _ => return None,
+    };
+    Some(Box::new(Unet(channels)))
 }

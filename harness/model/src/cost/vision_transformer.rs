@@ -12,12 +12,11 @@ use super::tally::{Norm, Tally};
 use super::transformer::{Block, Sight};
 use crate::axis::Axis;
 
-const NATIVE_PX: u64 = 224;
-const CLASSES: u64 = 1_000;
-
 /// Shape of a vision transformer.
 #[derive(Clone, Copy, Debug)]
 struct VisionTransformer {
+    native_px: u64,
+    classes: u64,
     patch_px: u64,
     layers: u64,
     block: Block,
@@ -38,7 +37,7 @@ impl VisionTransformer {
             self.block.pass(&mut tally, batch, positions, Sight::Both);
         }
         tally.norm(batch, width, Norm::Layer);
-        tally.linear(batch, width, CLASSES, CLASSES);
+        tally.linear(batch, width, self.classes, self.classes);
         tally
     }
 }
@@ -49,29 +48,38 @@ impl Architecture for VisionTransformer {
     }
 
     fn phases(&self, ask: &Ask<'_>) -> Result<Vec<Phase>, CostError> {
-        let edge_px = ask.resolution(NATIVE_PX, self.patch_px)?;
+        let edge_px = ask.resolution(self.native_px, self.patch_px)?;
         let pass = self.pass(ask, edge_px);
         Ok(vec![Phase::once("infer", "image", ask.batch, &pass)])
     }
 }
 
+impl VisionTransformer {
+    /// A released one: 224², the classes of `ImageNet`.
+    const fn released(patch_px: u64, layers: u64, block: Block) -> Self {
+        Self {
+            native_px: 224,
+            classes: 1_000,
+            patch_px,
+            layers,
+            block,
+        }
+    }
+}
+
 pub(super) fn named(model: &str) -> Option<Box<dyn Architecture>> {
     let transformer = match model {
-        "vit-base" => VisionTransformer {
-            patch_px: 16,
-            layers: 12,
-            block: Block::encoder(768, 3072, 12),
+        // A shape of this project's, for tests; the released tiny one is larger.
+        "vit-micro" => VisionTransformer {
+            native_px: 32,
+            classes: 10,
+            patch_px: 8,
+            layers: 2,
+            block: Block::encoder(64, 256, 4),
         },
-        "vit-large" => VisionTransformer {
-            patch_px: 16,
-            layers: 24,
-            block: Block::encoder(1024, 4096, 16),
-        },
-        "vit-huge" => VisionTransformer {
-            patch_px: 14,
-            layers: 32,
-            block: Block::encoder(1280, 5120, 16),
-        },
+        "vit-base" => VisionTransformer::released(16, 12, Block::encoder(768, 3072, 12)),
+        "vit-large" => VisionTransformer::released(16, 24, Block::encoder(1024, 4096, 16)),
+        "vit-huge" => VisionTransformer::released(14, 32, Block::encoder(1280, 5120, 16)),
         _ => return None,
     };
     Some(Box::new(transformer))

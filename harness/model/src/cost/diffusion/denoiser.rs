@@ -53,6 +53,15 @@ impl Denoiser {
         added_width: Some(2816),
     };
 
+    /// `diffusion-tiny`, ours: two levels of few channels.
+    pub(super) const TINY: Self = Self {
+        channels: &[32, 64],
+        depth: &[1, 1],
+        heads: &[1, 2],
+        caption_width: 64,
+        ..Self::SD_1
+    };
+
     fn time_width(&self) -> u64 {
         4 * self.channels[0]
     }

@@ -16,18 +16,28 @@ use super::error::CostError;
 use super::phase::Phase;
 use super::tally::Tally;
 use crate::axis::Axis;
+use crate::decimal::Decimal;
+use autoencoder::{Channels, RELEASED, TINY};
 use denoiser::Denoiser;
 use text::TextEncoder;
 
-const AXES: &[Axis] = &[Axis::ResolutionPx, Axis::Steps, Axis::Scheduler];
+const AXES: &[Axis] = &[
+    Axis::ResolutionPx,
+    Axis::Steps,
+    Axis::Scheduler,
+    Axis::Guidance,
+];
 
 /// A text-to-image model.
 #[derive(Clone, Copy, Debug)]
 struct Diffusion {
     text: &'static [TextEncoder],
     denoiser: Denoiser,
+    /// Of the decoder.
+    levels: Channels,
     native_px: u64,
-    /// Whether every latent is denoised twice, with and without its caption.
+    /// Whether every latent is denoised twice, with and without its caption, where the point has no
+    /// guidance. It is where that is above 1.
     guided: bool,
 }
 
@@ -36,6 +46,7 @@ impl Diffusion {
         Self {
             text: &[TextEncoder::CLIP_L, TextEncoder::OPEN_CLIP_BIG_G],
             denoiser: Denoiser::SDXL,
+            levels: RELEASED,
             native_px,
             guided,
         }
@@ -50,7 +61,11 @@ impl Architecture for Diffusion {
     fn phases(&self, ask: &Ask<'_>) -> Result<Vec<Phase>, CostError> {
         let edge_px = ask.resolution(self.native_px, 64)?;
         let steps = ask.count(Axis::Steps)?;
-        let latents = ask.batch * if self.guided { 2 } else { 1 };
+        let guided = match ask.decimal(Axis::Guidance)? {
+            Some(guidance) => guidance > Decimal::whole(1),
+            None => self.guided,
+        };
+        let latents = ask.batch * if guided { 2 } else { 1 };
         let edge = edge_px / 8;
 
         let mut encode = Tally::new(ask.format);
@@ -62,7 +77,7 @@ impl Architecture for Diffusion {
         // Guidance and the scheduler: a few operations on each latent.
         denoise.elementwise(latents * edge * edge * 4, 8.0, 3.0);
         let mut decode = Tally::new(ask.format);
-        autoencoder::decode(&mut decode, ask.batch, edge);
+        autoencoder::decode(&mut decode, self.levels, ask.batch, edge);
         Ok(vec![
             Phase::once("text_encode", "image", ask.batch, &encode),
             Phase::repeated(
@@ -80,15 +95,24 @@ impl Architecture for Diffusion {
 
 pub(in crate::cost) fn named(model: &str) -> Option<Box<dyn Architecture>> {
     let diffusion = match model {
+        "diffusion-tiny" => Diffusion {
+            text: &[TextEncoder::TINY],
+            denoiser: Denoiser::TINY,
+            levels: TINY,
+            native_px: 64,
+            guided: true,
+        },
         "stable-diffusion-1.5" => Diffusion {
             text: &[TextEncoder::CLIP_L],
             denoiser: Denoiser::SD_1,
+            levels: RELEASED,
             native_px: 512,
             guided: true,
         },
         "stable-diffusion-2.1" => Diffusion {
             text: &[TextEncoder::OPEN_CLIP_H],
             denoiser: Denoiser::SD_2,
+            levels: RELEASED,
             native_px: 768,
             guided: true,
         },
