@@ -39,6 +39,7 @@ pub mod quality;
 pub mod reading;
 pub mod registry;
 pub mod seeded;
+pub mod shapes;
 pub mod training;
 pub mod weights;
 pub mod whisper;

@@ -39,7 +39,7 @@ const CONTINUED: Extent = Extent {
 const BATCH: usize = 64;
 
 /// The models of the study.
-pub const MODELS: [&str; 3] = training::NAMES;
+pub const MODELS: [&str; 3] = training::TEXT_MODELS;
 
 /// Runs the study with some of its [`MODELS`]. `observe` is told of each format of each model before
 /// its turn.

@@ -77,7 +77,7 @@ fn three_digits(quality: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
 
 #[test]
 fn every_model_has_its_checksums_and_fits_the_repository() {
-    for name in training::NAMES {
+    for name in training::TEXT_MODELS {
         let folder = models().join(name);
         let sums = std::fs::read_to_string(folder.join("SHA256SUMS")).expect("checksums");
         assert_eq!(sums.lines().count(), 4, "{name}");

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::batch::{draw, tokenise};
-use super::{Course, Data, Recipe};
+use super::{Course, Data, Material, Recipe};
 use crate::Error;
 use crate::corpus::{self, Document};
 
@@ -220,11 +220,15 @@ impl Course for Recurrent {
         serde_json::json!(self.shape)
     }
 
-    fn tokenizer(&self) -> Value {
-        corpus::words()
+    fn tokenizer(&self) -> Option<Value> {
+        Some(corpus::words())
     }
 
     fn what(&self) -> &'static str {
         "a classifier of sentiment over words: 5,000 words in 15 numbers, ten LSTM cells, one score"
+    }
+
+    fn material(&self) -> Material {
+        Material::reviews()
     }
 }
