@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use model::axis::{Axis, AxisValue, Domain};
+use model::decimal::Decimal;
 use model::point::Point;
 
 const AFTER_HELP: &str = "\
@@ -213,6 +214,18 @@ pub(crate) struct PointArguments {
     /// Decode steps after the prompt.
     #[arg(long, value_parser = positive)]
     pub(crate) decode_tokens: Option<u64>,
+    /// Edge of a square picture; otherwise the model's native one.
+    #[arg(long, value_parser = positive)]
+    pub(crate) resolution_px: Option<u64>,
+    /// Denoising steps.
+    #[arg(long, value_parser = positive)]
+    pub(crate) steps: Option<u64>,
+    /// Sampler of a diffusion model.
+    #[arg(long)]
+    pub(crate) scheduler: Option<String>,
+    /// Weight of the caption in a diffusion model, 0 to 50; otherwise the model's native one.
+    #[arg(long, value_parser = number)]
+    pub(crate) guidance: Option<Decimal>,
     /// Another axis, for example attention=naive or phase=decode; may be repeated.
     #[arg(long = "axis", value_name = "AXIS=WORD", value_parser = axis)]
     pub(crate) axes: Vec<(Axis, AxisValue)>,
@@ -229,6 +242,11 @@ impl PointArguments {
             count(Axis::Batch, self.batch),
             count(Axis::PromptTokens, self.prompt_tokens),
             count(Axis::DecodeTokens, self.decode_tokens),
+            count(Axis::ResolutionPx, self.resolution_px),
+            count(Axis::Steps, self.steps),
+            text(Axis::Scheduler, &self.scheduler),
+            self.guidance
+                .map(|number| (Axis::Guidance, AxisValue::number(number))),
         ]
         .into_iter()
         .flatten()
@@ -242,6 +260,13 @@ fn positive(text: &str) -> Result<u64, String> {
         Ok(0) | Err(_) => Err("expected a whole number of 1 or more".into()),
         Ok(count) => Ok(count),
     }
+}
+
+fn number(text: &str) -> Result<Decimal, String> {
+    let number = text
+        .parse()
+        .map_err(|_| "expected a number from 0 with up to three decimals".to_owned())?;
+    Decimal::from_float(number)
 }
 
 fn axis(text: &str) -> Result<(Axis, AxisValue), String> {

@@ -55,7 +55,7 @@ pub struct Demonstration {
 pub struct PhaseTime {
     /// Name of the phase.
     pub phase: String,
-    /// Units of work done: tokens or requests.
+    /// Units of work done: tokens, requests or images.
     pub work: u64,
     /// Time of the phase, in seconds.
     pub time_s: f64,
@@ -77,6 +77,8 @@ pub fn point(model: &str, summary: &Summary, device: &Device, wanted: &Point) ->
         Kind::Generate => vec![count(Axis::PromptTokens, 16), count(Axis::DecodeTokens, 8)],
         Kind::Read { .. } => vec![count(Axis::PromptTokens, 16)],
         Kind::Transcribe => vec![count(Axis::DecodeTokens, 8)],
+        Kind::See { .. } => vec![],
+        Kind::Draw { .. } => vec![count(Axis::Steps, 4)],
     };
     [
         text(Axis::Model, model),

@@ -20,6 +20,8 @@ use crate::weights::{Places, Weights};
 /// no room for them.
 const USUAL_PROMPT_TOKENS: usize = 512;
 const USUAL_DECODE_TOKENS: usize = 128;
+/// Denoising steps of a description where none are asked for.
+const USUAL_STEPS: u64 = 50;
 
 /// The catalogue of all models, or of one, at the values of `wanted`; where it is silent, at
 /// batch 1 and usual lengths, in bf16 where the model has it.
@@ -81,6 +83,7 @@ fn entry(
         context: summary.context.map(|positions| positions as u64),
         variants: words(&summary.takes),
         counts: counts(summary.kind),
+        resolutions: summary.kind.resolutions(),
         quality: summary
             .quality
             .iter()
@@ -119,7 +122,14 @@ fn usual_point(model: &str, summary: &Summary) -> Point {
             None,
         ),
         Kind::Transcribe => (None, Some(decode)),
+        Kind::See { .. } | Kind::Draw { .. } => (None, None),
     };
+    let steps = match summary.kind {
+        Kind::Draw { most_steps, .. } => Some(USUAL_STEPS.min(most_steps)),
+        _ => None,
+    };
+    let edge_px = summary.kind.resolutions().map(|taken| taken.native_px);
+    let number = |axis, number: u64| (axis, AxisValue::Integer(number));
     let count = |axis, count: usize| (axis, AxisValue::Integer(count as u64));
     [
         (Axis::Model, AxisValue::Text(model.to_owned())),
@@ -132,6 +142,8 @@ fn usual_point(model: &str, summary: &Summary) -> Point {
     .into_iter()
     .chain(prompt.map(|tokens| count(Axis::PromptTokens, tokens)))
     .chain(decode.map(|tokens| count(Axis::DecodeTokens, tokens)))
+    .chain(edge_px.map(|edge_px| number(Axis::ResolutionPx, edge_px)))
+    .chain(steps.map(|steps| number(Axis::Steps, steps)))
     .collect()
 }
 
@@ -140,6 +152,8 @@ fn counts(kind: Kind) -> Vec<Axis> {
         Kind::Generate => vec![Axis::PromptTokens, Axis::DecodeTokens],
         Kind::Read { .. } => vec![Axis::PromptTokens],
         Kind::Transcribe => vec![Axis::DecodeTokens],
+        Kind::See { .. } => vec![Axis::ResolutionPx],
+        Kind::Draw { .. } => vec![Axis::ResolutionPx, Axis::Steps, Axis::Guidance],
     }
 }
 
@@ -158,6 +172,7 @@ fn words(takes: &Takes) -> BTreeMap<Axis, Vec<String>> {
         of(takes.attention),
         of(takes.graph),
         of(takes.sampling),
+        of(takes.scheduler),
         of(takes.head),
         of(takes.weights),
     ]
@@ -190,6 +205,13 @@ fn write_entry(f: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
     )?;
     if let Some(context) = entry.context {
         writeln!(f, "  context         {context}")?;
+    }
+    if let Some(edges) = entry.resolutions {
+        writeln!(
+            f,
+            "  {:<15} {} to {} px in steps of {}, native {}",
+            "resolution", edges.least_px, edges.most_px, edges.step_px, edges.native_px
+        )?;
     }
     for (axis, words) in &entry.variants {
         writeln!(f, "  {:<15} {}", axis.name(), words.join(", "))?;

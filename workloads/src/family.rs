@@ -13,7 +13,9 @@ use crate::Error;
 use crate::job::Job;
 use crate::job::precision::Precision;
 use crate::job::task::Kind;
-use crate::job::word::{Attention, Graph, Head, Implementation, Origin, Quantisation, Sampling};
+use crate::job::word::{
+    Attention, Graph, Head, Implementation, Origin, Quantisation, Sampling, Scheduler,
+};
 use crate::weights::Weights;
 use crate::workload::Workload;
 
@@ -97,6 +99,8 @@ pub struct Takes {
     pub graph: &'static [Graph],
     /// Ways to pick tokens.
     pub sampling: &'static [Sampling],
+    /// Samplers of a diffusion model.
+    pub scheduler: &'static [Scheduler],
     /// Heads.
     pub head: &'static [Head],
     /// Origins of weights.
@@ -114,6 +118,7 @@ impl Takes {
         attention: &[],
         graph: &[],
         sampling: &[],
+        scheduler: &[],
         head: &[],
         weights: &[Origin::Seeded],
         phase: false,

@@ -9,7 +9,7 @@ use model::axis::{Axis, AxisValue};
 use model::point::Point;
 
 use self::precision::Precision;
-use self::task::{Extent, Sequences, Task, Transcripts};
+use self::task::{Drawings, Extent, Pictures, Sequences, Task, Transcripts};
 use self::word::{
     Attention, Graph, Head, Implementation, Only, Origin, Quantisation, Sampling, Word,
 };
@@ -24,7 +24,7 @@ pub struct Job {
     pub precision: Precision,
     /// Block format of the weights.
     pub quantisation: Quantisation,
-    /// Sequences and their lengths.
+    /// Sequences or pictures and their sizes.
     pub task: Task,
     /// The one phase that is repeated; `None`: the whole iteration is.
     pub only: Option<Only>,
@@ -112,6 +112,28 @@ impl Job {
         }
     }
 
+    /// Pictures that are looked at.
+    ///
+    /// # Errors
+    /// The job is of another kind.
+    pub fn pictures(&self) -> Result<Pictures, Error> {
+        match self.task {
+            Task::See(pictures) => Ok(pictures),
+            _ => Err(self.other_kind("looks at no pictures")),
+        }
+    }
+
+    /// Pictures that are drawn.
+    ///
+    /// # Errors
+    /// The job is of another kind.
+    pub fn drawings(&self) -> Result<Drawings, Error> {
+        match self.task {
+            Task::Draw(drawings) => Ok(drawings),
+            _ => Err(self.other_kind("draws no pictures")),
+        }
+    }
+
     fn other_kind(&self, problem: &str) -> Error {
         Error::Request(format!("the job of model '{}' {problem}", self.model))
     }
@@ -145,6 +167,13 @@ impl Job {
             Task::Read(sequences) => add(count(Axis::PromptTokens, sequences.tokens)),
             Task::Transcribe(transcripts) => {
                 add(count(Axis::DecodeTokens, transcripts.decode_tokens));
+            }
+            Task::See(pictures) => add(count(Axis::ResolutionPx, pictures.resolution_px)),
+            Task::Draw(drawings) => {
+                add(count(Axis::ResolutionPx, drawings.resolution_px));
+                add(count(Axis::Steps, drawings.steps));
+                add(word(Axis::Scheduler, drawings.scheduler.word()));
+                add((Axis::Guidance, AxisValue::number(drawings.guidance)));
             }
         }
         point

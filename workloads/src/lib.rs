@@ -35,10 +35,12 @@ pub mod memory;
 pub mod outputs;
 #[cfg(test)]
 mod parity;
+pub mod picture;
 pub mod quality;
 pub mod reading;
 pub mod registry;
 pub mod seeded;
+pub mod seeing;
 pub mod shapes;
 pub mod training;
 pub mod weights;

@@ -5,6 +5,7 @@ use candle_core::{CudaDevice, Device};
 use crate::Error;
 use crate::family::MemoryNeed;
 use crate::job::Job;
+use crate::job::task::Task;
 
 mod host;
 
@@ -49,15 +50,23 @@ pub fn check(job: &Job, need: MemoryNeed, free_bytes: Option<u64>) -> Result<(),
     match free_bytes {
         Some(free) if needed > free => Err(Error::Request(format!(
             "model '{}' at batch {} needs {needed} bytes (weights {}, cache {}, scratch {}), \
-             {free} are free; choose a smaller batch, shorter sequences, or a narrower precision \
-             or quantisation",
+             {free} are free; choose a smaller batch, {}, or a narrower precision or quantisation",
             job.model,
             job.task.batch(),
             need.weights_bytes,
             need.cache_bytes,
             need.scratch_bytes,
+            smaller(job.task),
         ))),
         _ => Ok(()),
+    }
+}
+
+/// What else than the batch makes a task smaller.
+const fn smaller(task: Task) -> &'static str {
+    match task {
+        Task::Generate(_) | Task::Read(_) | Task::Transcribe(_) => "shorter sequences",
+        Task::See(_) | Task::Draw(_) => "smaller pictures",
     }
 }
 
@@ -65,7 +74,7 @@ pub fn check(job: &Job, need: MemoryNeed, free_bytes: Option<u64>) -> Result<(),
 mod tests {
     use super::*;
     use crate::job::precision::Precision;
-    use crate::job::task::{Extent, Task};
+    use crate::job::task::{Extent, Pictures};
 
     #[test]
     fn what_does_not_fit_is_refused_with_both_numbers() {
@@ -90,6 +99,25 @@ mod tests {
             "model 'llama-7b' at batch 64 needs 123 bytes (weights 100, cache 20, scratch 3), 122 \
              are free; choose a smaller batch, shorter sequences, or a narrower precision or \
              quantisation"
+        );
+    }
+
+    #[test]
+    fn pictures_can_be_smaller() {
+        let pictures = Pictures {
+            batch: 2,
+            resolution_px: 512,
+        };
+        let job = Job::plain("unet", Precision::Bf16, Task::See(pictures));
+        let need = MemoryNeed {
+            weights_bytes: 2,
+            ..MemoryNeed::default()
+        };
+        let message = check(&job, need, Some(1)).expect_err("too many");
+        assert!(
+            message
+                .to_string()
+                .contains("a smaller batch, smaller pictures")
         );
     }
 

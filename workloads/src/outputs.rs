@@ -30,6 +30,15 @@ pub fn digest_of_scores(choices: &[u32], scores: &[Vec<f32>]) -> String {
     hex(&hash.finalize())
 }
 
+/// SHA-256 (hex) of values as little-endian single-precision numbers, array after array.
+pub fn digest_of_values<'a>(arrays: impl Iterator<Item = &'a [f32]>) -> String {
+    let mut hash = Sha256::new();
+    for value in arrays.flatten() {
+        hash.update(value.to_le_bytes());
+    }
+    hex(&hash.finalize())
+}
+
 /// Refuses logits over a vocabulary that no working model has.
 ///
 /// # Errors

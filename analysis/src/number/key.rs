@@ -69,6 +69,7 @@ const fn prefix(axis: Axis) -> &'static str {
         Axis::DecodeTokens => "d",
         Axis::ResolutionPx => "px",
         Axis::Steps => "s",
+        Axis::Guidance => "g",
         Axis::SmClockMhz => "mhz",
         Axis::PowerCapW => "w",
     }

@@ -1,6 +1,7 @@
 //! The dictionary of the columns of a row.
 
 use model::axis::{Axis, AxisValue};
+use model::decimal::Decimal;
 
 use super::Row;
 use crate::quantity::Quantity;
@@ -79,6 +80,11 @@ fn number(row: &Row, axis: Axis) -> Cell {
     Cell::Integer(value.and_then(|value| value.try_into().ok()))
 }
 
+fn decimal(row: &Row, axis: Axis) -> Cell {
+    let value = row.point.get(axis).and_then(AxisValue::as_decimal);
+    Cell::Float(value.map(Decimal::get))
+}
+
 /// The kind of cell that each of the functions above makes.
 macro_rules! kind_of {
     (text) => {
@@ -92,6 +98,9 @@ macro_rules! kind_of {
     };
     (number) => {
         CellKind::Integer
+    };
+    (decimal) => {
+        CellKind::Float
     };
 }
 
@@ -193,6 +202,7 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
     axis_column!(ResolutionPx, number),
     axis_column!(Steps, number),
     axis_column!(Scheduler, word),
+    axis_column!(Guidance, decimal),
     axis_column!(Implementation, word),
     axis_column!(Attention, word),
     axis_column!(Graph, word),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::decimal::Decimal;
 use crate::workload;
 
 /// One dimension of a sweep.
@@ -33,6 +34,8 @@ pub enum Axis {
     Steps,
     /// Sampler of a diffusion model.
     Scheduler,
+    /// Weight of the caption in a diffusion model.
+    Guidance,
     /// Which composition of the model runs; absent, our own fast one.
     Implementation,
     /// How attention is computed; absent, in one kernel where the model has one.
@@ -58,6 +61,8 @@ pub enum Domain {
     Words(&'static [&'static str]),
     /// A whole number between the bounds, both included.
     Integers(u64, u64),
+    /// A number of up to three decimals between the bounds, both included.
+    Decimals(u32, u32),
     /// A key of the plan's `[engines]` table.
     Engines,
     /// The name of a model: one whose work is counted or, where an engine of the user's runs it,
@@ -67,7 +72,7 @@ pub enum Domain {
 
 impl Axis {
     /// Every axis, in the order in which tables show them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Engine,
         Self::Model,
         Self::Precision,
@@ -79,6 +84,7 @@ impl Axis {
         Self::ResolutionPx,
         Self::Steps,
         Self::Scheduler,
+        Self::Guidance,
         Self::Implementation,
         Self::Attention,
         Self::Graph,
@@ -103,6 +109,7 @@ impl Axis {
             Self::ResolutionPx => "resolution_px",
             Self::Steps => "steps",
             Self::Scheduler => "scheduler",
+            Self::Guidance => "guidance",
             Self::Implementation => "implementation",
             Self::Attention => "attention",
             Self::Graph => "graph",
@@ -130,6 +137,9 @@ impl Axis {
             Self::ResolutionPx => "edge of a square image",
             Self::Steps => "denoising steps",
             Self::Scheduler => "sampler of a diffusion model",
+            Self::Guidance => {
+                "weight of the caption in a diffusion model; up to 1 its network runs once a step, above twice"
+            }
             Self::Implementation => "composition of the model that runs; absent, the fast one",
             Self::Attention => {
                 "how attention is computed; absent, in one kernel where the model has one"
@@ -179,6 +189,7 @@ impl Axis {
             Self::PromptTokens | Self::DecodeTokens => Domain::Integers(1, 1_048_576),
             Self::ResolutionPx => Domain::Integers(8, 16_384),
             Self::Steps => Domain::Integers(1, 10_000),
+            Self::Guidance => Domain::Decimals(0, 50),
             Self::SmClockMhz => Domain::Integers(100, 5_000),
             Self::PowerCapW => Domain::Integers(10, 5_000),
         }
@@ -215,6 +226,9 @@ impl fmt::Display for Domain {
         match self {
             Self::Words(words) => write!(f, "one of {}", words.join(", ")),
             Self::Integers(low, high) => write!(f, "a whole number from {low} to {high}"),
+            Self::Decimals(low, high) => {
+                write!(f, "a number from {low} to {high} with up to three decimals")
+            }
             Self::Engines => f.write_str("a key of the [engines] table"),
             Self::Models => write!(
                 f,
@@ -225,20 +239,39 @@ impl fmt::Display for Domain {
     }
 }
 
-/// One value of an axis: a whole number or a word.
+/// One value of an axis: a number or a word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AxisValue {
     /// A count or a number in the unit of the axis.
     Integer(u64),
+    /// A number that is no whole one: whole ones are [`AxisValue::Integer`], however they were
+    /// written, so that each value has one form.
+    Decimal(Decimal),
     /// A word.
     Text(String),
 }
 
 impl AxisValue {
-    /// The number, where it is one.
+    /// The value of a number.
+    pub fn number(number: Decimal) -> Self {
+        number
+            .as_whole()
+            .map_or(Self::Decimal(number), Self::Integer)
+    }
+
+    /// The number, where it is a whole one.
     pub const fn as_integer(&self) -> Option<u64> {
         match self {
             Self::Integer(value) => Some(*value),
+            Self::Decimal(_) | Self::Text(_) => None,
+        }
+    }
+
+    /// The number, where it is one.
+    pub fn as_decimal(&self) -> Option<Decimal> {
+        match self {
+            Self::Integer(value) => u32::try_from(*value).ok().map(Decimal::whole),
+            Self::Decimal(value) => Some(*value),
             Self::Text(_) => None,
         }
     }
@@ -246,7 +279,7 @@ impl AxisValue {
     /// The word, where it is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::Integer(_) => None,
+            Self::Integer(_) | Self::Decimal(_) => None,
             Self::Text(value) => Some(value),
         }
     }
@@ -256,6 +289,7 @@ impl fmt::Display for AxisValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(value) => write!(f, "{value}"),
+            Self::Decimal(value) => write!(f, "{value}"),
             Self::Text(value) => f.write_str(value),
         }
     }
@@ -265,6 +299,7 @@ impl Serialize for AxisValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Integer(value) => serializer.serialize_u64(*value),
+            Self::Decimal(value) => value.serialize(serializer),
             Self::Text(value) => serializer.serialize_str(value),
         }
     }
@@ -278,7 +313,7 @@ impl<'de> Deserialize<'de> for AxisValue {
             type Value = AxisValue;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a word or a whole number")
+                f.write_str("a word or a number")
             }
 
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<AxisValue, E> {
@@ -289,6 +324,12 @@ impl<'de> Deserialize<'de> for AxisValue {
                 u64::try_from(value)
                     .map(AxisValue::Integer)
                     .map_err(|_| E::custom(format!("{value} is negative, expected 0 or more")))
+            }
+
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<AxisValue, E> {
+                Decimal::from_float(value)
+                    .map(AxisValue::number)
+                    .map_err(E::custom)
             }
 
             fn visit_str<E: de::Error>(self, value: &str) -> Result<AxisValue, E> {

@@ -11,6 +11,7 @@ use crate::axis::{Axis, AxisValue, Domain};
 use crate::cost::PerPipe;
 use crate::cost::phase::Phase;
 use crate::point::Point;
+use crate::resolution::Resolutions;
 
 /// Version of the format. Changelog: 1 = first.
 pub const CATALOGUE_SCHEMA: u32 = 1;
@@ -46,6 +47,9 @@ pub struct Entry {
     pub variants: BTreeMap<Axis, Vec<String>>,
     /// Axes of counts that apply.
     pub counts: Vec<Axis>,
+    /// Edges of square pictures that the model takes; absent where it takes no pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolutions: Option<Resolutions>,
     /// Quality metrics of the `done` mark.
     pub quality: Vec<Metric>,
     /// Where the weights of the project's own training are from, where there are any: their hash.
@@ -160,7 +164,9 @@ impl Entry {
             return Ok(());
         }
         let applies = match axis.domain() {
-            Domain::Integers(..) => axis == Axis::Batch || self.counts.contains(&axis),
+            Domain::Integers(..) | Domain::Decimals(..) => {
+                axis == Axis::Batch || self.counts.contains(&axis)
+            }
             _ => self.variants.contains_key(&axis),
         };
         if !applies {
@@ -175,6 +181,19 @@ impl Entry {
                 self.model,
                 words.join(", ")
             )),
+            _ => self.check_edge(axis, value),
+        }
+    }
+
+    fn check_edge(&self, axis: Axis, value: &AxisValue) -> Result<(), String> {
+        let edge = value.as_integer().filter(|_| axis == Axis::ResolutionPx);
+        match (edge, self.resolutions) {
+            (Some(edge_px), Some(resolutions)) => resolutions.check(edge_px).map_err(|takes| {
+                format!(
+                    "axis '{axis}' has the value '{value}', model '{}' takes: {takes}",
+                    self.model
+                )
+            }),
             _ => Ok(()),
         }
     }
@@ -218,6 +237,7 @@ mod tests {
                 ]
                 .into(),
                 counts: vec![Axis::PromptTokens, Axis::DecodeTokens],
+                resolutions: None,
                 quality: vec![],
                 tiny_weights_id: None,
                 at: Point::default(),
@@ -267,6 +287,27 @@ mod tests {
                 "axis 'steps' does not apply to model 'llama-tiny'; leave it out of [axes]",
                 "prompt_tokens 80 and decode_tokens 21 make 101 positions, model 'llama-tiny' has 100",
             ]
+        );
+    }
+
+    #[test]
+    fn an_edge_that_a_model_cannot_see_is_refused() {
+        let mut catalogue = catalogue();
+        let entry = &mut catalogue.models[0];
+        entry.counts = vec![Axis::ResolutionPx];
+        entry.context = None;
+        entry.resolutions = Some(Resolutions::multiples(224, 16));
+        let at = |edge_px| {
+            let text = |word: &str| AxisValue::Text(word.into());
+            Point::default()
+                .with(Axis::Model, text("llama-tiny"))
+                .with(Axis::ResolutionPx, AxisValue::Integer(edge_px))
+        };
+        catalogue.check(&at(32)).expect("supported");
+        assert_eq!(
+            catalogue.check(&at(40)).unwrap_err(),
+            "axis 'resolution_px' has the value '40', model 'llama-tiny' takes: multiples of 16 \
+             from 16 to 16384; nearest: 32 and 48"
         );
     }
 

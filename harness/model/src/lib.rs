@@ -7,6 +7,7 @@
 pub mod axis;
 pub mod catalogue;
 pub mod cost;
+pub mod decimal;
 pub mod format;
 pub mod machine;
 pub mod mark;
@@ -15,6 +16,7 @@ pub mod point;
 pub mod provenance;
 pub mod quality;
 pub mod reason;
+pub mod resolution;
 pub mod run;
 pub mod sample;
 pub mod trace;

@@ -12,6 +12,7 @@ use model::cost::decoder::{Decoder, Lengths};
 use model::cost::number_format::NumberFormat;
 use model::cost::phase::Phase;
 use model::cost::workload;
+use model::decimal::Decimal;
 use model::point::Point;
 use model::workload::{MODELS, PRECISIONS};
 use proptest::prelude::*;
@@ -122,6 +123,21 @@ fn the_axis_phase_leaves_that_phase_alone() {
         .collect();
     let prefill = prefill.with(Axis::Phase, text("prefill"));
     assert_eq!(phases(&prefill), [both[0]]);
+}
+
+/// Guidance above 1 runs the network twice a step, with and without the caption.
+#[test]
+fn guidance_doubles_the_steps_of_a_denoiser() {
+    let denoise = |model, guidance: u64| {
+        let guidance = AxisValue::number(Decimal::thousandths(guidance));
+        phases(&small(model).with(Axis::Guidance, guidance))[1].matrix_operations
+    };
+    for model in ["stable-diffusion-1.5", "sdxl-turbo"] {
+        assert_eq!(denoise(model, 7_500), 2.0 * denoise(model, 1_000));
+        assert_eq!(denoise(model, 0), denoise(model, 1_000));
+    }
+    let native = phases(&small("stable-diffusion-1.5"))[1].matrix_operations;
+    assert_eq!(native, denoise("stable-diffusion-1.5", 7_500));
 }
 
 #[test]

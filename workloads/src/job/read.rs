@@ -1,13 +1,15 @@
 //! From a request of the harness to a [`Job`].
 
 use model::axis::{Axis, AxisValue, Domain};
+use model::decimal::Decimal;
 use model::mark::{PROTOCOL_VERSION, RunRequest};
 use model::point::Point;
+use model::resolution::Resolutions;
 
 use super::precision::Precision;
-use super::task::{Extent, Kind, Sequences, Task, Transcripts};
+use super::task::{Drawings, Extent, Kind, Pictures, Sequences, Task, Transcripts};
 use super::word::{
-    Attention, Graph, Head, Implementation, Only, Origin, Quantisation, Sampling, Word,
+    Attention, Graph, Head, Implementation, Only, Origin, Quantisation, Sampling, Scheduler, Word,
 };
 use super::{Job, Variant};
 use crate::Error;
@@ -110,9 +112,16 @@ impl Asked<'_> {
     fn check_axes(&self) -> Result<(), Error> {
         for (axis, _) in self.point.iter() {
             let applies = match axis {
-                Axis::ResolutionPx | Axis::Steps | Axis::Scheduler => false,
-                Axis::PromptTokens => self.summary.kind != Kind::Transcribe,
-                Axis::DecodeTokens => !matches!(self.summary.kind, Kind::Read { .. }),
+                Axis::ResolutionPx => self.summary.kind.resolutions().is_some(),
+                Axis::Steps | Axis::Scheduler | Axis::Guidance => {
+                    matches!(self.summary.kind, Kind::Draw { .. })
+                }
+                Axis::PromptTokens => {
+                    matches!(self.summary.kind, Kind::Generate | Kind::Read { .. })
+                }
+                Axis::DecodeTokens => {
+                    matches!(self.summary.kind, Kind::Generate | Kind::Transcribe)
+                }
                 Axis::Phase => self.summary.takes.phase,
                 _ => true,
             };
@@ -187,6 +196,21 @@ impl Asked<'_> {
                 batch,
                 decode_tokens: self.count(Axis::DecodeTokens)?,
             }),
+            Kind::See { resolutions } => Task::See(Pictures {
+                batch,
+                resolution_px: self.resolution(resolutions)?,
+            }),
+            Kind::Draw {
+                resolutions,
+                most_steps,
+                guidance,
+            } => Task::Draw(Drawings {
+                batch,
+                resolution_px: self.resolution(resolutions)?,
+                steps: self.steps(most_steps)?,
+                scheduler: self.word(self.summary.takes.scheduler, Scheduler::Ddim)?,
+                guidance: self.guidance(guidance)?,
+            }),
         };
         self.check_context(task)?;
         Ok(task)
@@ -198,6 +222,48 @@ impl Asked<'_> {
             return Ok(1);
         }
         self.count(Axis::DecodeTokens)
+    }
+
+    /// The edge of a picture: the native one, where the point is silent.
+    fn resolution(&self, resolutions: Resolutions) -> Result<usize, Error> {
+        let Some(value) = self.point.get(Axis::ResolutionPx) else {
+            return usize::try_from(resolutions.native_px)
+                .map_err(|error| Error::Request(error.to_string()));
+        };
+        let edge_px = self.count(Axis::ResolutionPx)?;
+        resolutions
+            .check(edge_px as u64)
+            .map_err(|takes| self.refused(Axis::ResolutionPx, value, &takes))?;
+        Ok(edge_px)
+    }
+
+    fn steps(&self, most_steps: u64) -> Result<usize, Error> {
+        let steps = self.count(Axis::Steps)?;
+        if steps as u64 > most_steps {
+            let takes = format!("1 to {most_steps}, the noise levels that it was trained on");
+            return Err(self.refused(Axis::Steps, present(self.point, Axis::Steps)?, &takes));
+        }
+        Ok(steps)
+    }
+
+    fn guidance(&self, native: Decimal) -> Result<Decimal, Error> {
+        let axis = Axis::Guidance;
+        let Some(value) = self.point.get(axis) else {
+            return Ok(native);
+        };
+        let in_domain = |number: &Decimal| match axis.domain() {
+            Domain::Decimals(low, high) => {
+                (Decimal::whole(low)..=Decimal::whole(high)).contains(number)
+            }
+            _ => true,
+        };
+        let number = value.as_decimal().filter(in_domain);
+        number.ok_or_else(|| {
+            Error::Request(format!(
+                "axis '{axis}' has the value '{value}', expected {}",
+                axis.domain()
+            ))
+        })
     }
 
     fn count(&self, axis: Axis) -> Result<usize, Error> {
@@ -238,6 +304,7 @@ impl Asked<'_> {
                 transcripts.decode_tokens,
                 format!("decode_tokens {} makes", transcripts.decode_tokens),
             ),
+            Task::See(_) | Task::Draw(_) => return Ok(()),
         };
         if positions > context {
             return Err(Error::Request(format!(
@@ -266,5 +333,7 @@ fn text(point: &Point, axis: Axis) -> Result<&str, Error> {
     })
 }
 
+#[cfg(test)]
+mod picture_tests;
 #[cfg(test)]
 mod tests;

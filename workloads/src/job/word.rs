@@ -103,6 +103,22 @@ words! {
 }
 
 words! {
+    /// How a diffusion model gets from one noise level to the next.
+    Scheduler of Scheduler {
+        /// Denoising diffusion implicit models.
+        Ddim = "ddim",
+        /// Euler's method.
+        Euler = "euler",
+        /// Euler's method with fresh noise in each step.
+        EulerAncestral = "euler_ancestral",
+        /// DPM-Solver++ of second order, multistep.
+        DpmPp2m = "dpmpp_2m",
+        /// Unified predictor-corrector.
+        UniPc = "unipc",
+    }
+}
+
+words! {
     /// What an encoder of text computes from its last states.
     Head of Head {
         /// Scores of the classes of each sequence.
@@ -159,6 +175,7 @@ mod tests {
         check::<Attention>();
         check::<Graph>();
         check::<Sampling>();
+        check::<Scheduler>();
         check::<Head>();
         check::<Origin>();
         check::<Only>();

@@ -3,6 +3,7 @@
 use super::error::CostError;
 use super::number_format::NumberFormat;
 use crate::axis::{Axis, AxisValue};
+use crate::decimal::Decimal;
 use crate::point::Point;
 
 /// Axes that every model takes, or that do not change the counts: the algorithm is the same
@@ -69,6 +70,21 @@ impl<'a> Ask<'a> {
             None => Ok(native),
             Some(_) => self.count(axis),
         }
+    }
+
+    /// A number, where the point has it.
+    pub(super) fn decimal(&self, axis: Axis) -> Result<Option<Decimal>, CostError> {
+        let Some(value) = self.point.get(axis) else {
+            return Ok(None);
+        };
+        value
+            .as_decimal()
+            .map(Some)
+            .ok_or_else(|| CostError::Value {
+                axis,
+                value: value.to_string(),
+                expected: axis.domain().to_string(),
+            })
     }
 
     /// The one phase that is asked for.

@@ -9,6 +9,7 @@ use super::{
     DEFAULT_ENGINE, DeviceKind, OWN_WORKER, PairedWith, Plan, PlanError, SessionSource, Tier,
 };
 use crate::axis::{Axis, AxisValue, Domain};
+use crate::decimal::Decimal;
 use crate::point::Point;
 use crate::run::{Engine, Protocol};
 use crate::workload::{MODELS, is_model_name};
@@ -385,6 +386,9 @@ fn check_value(
     let accepted = match (axis.domain(), value) {
         (Domain::Words(words), AxisValue::Text(word)) => words.contains(&word.as_str()),
         (Domain::Integers(low, high), AxisValue::Integer(number)) => (low..=high).contains(number),
+        (Domain::Decimals(low, high), number) => number
+            .as_decimal()
+            .is_some_and(|number| (Decimal::whole(low)..=Decimal::whole(high)).contains(&number)),
         (Domain::Engines, AxisValue::Text(name)) => engines.contains_key(name),
         (Domain::Models, AxisValue::Text(name)) => is_model_name(name),
         _ => false,

@@ -140,5 +140,6 @@ pub(super) fn gpus_meant(gpu: Option<&AxisValue>, count: u32) -> Result<Vec<u32>
             Ok(index) if index < count => Ok(vec![index]),
             _ => Err(bad(index.to_string())),
         },
+        Some(AxisValue::Decimal(number)) => Err(bad(number.to_string())),
     }
 }

@@ -36,6 +36,13 @@ pub(super) fn one(entry: &Entry) -> String {
     if let Some(context) = entry.context {
         let _ = writeln!(text, "  {:<15} {context} positions", "context");
     }
+    if let Some(edges) = entry.resolutions {
+        let _ = writeln!(
+            text,
+            "  {:<15} {} to {} px in steps of {}, native {}",
+            "resolution", edges.least_px, edges.most_px, edges.step_px, edges.native_px
+        );
+    }
     variants(&mut text, &entry.variants);
     if let Some(id) = &entry.tiny_weights_id {
         let _ = writeln!(text, "  {:<15} {id}", "tiny weights");
@@ -128,6 +135,9 @@ fn at(entry: &Entry) -> String {
         Axis::PromptTokens => "prompt=",
         Axis::DecodeTokens => "decode=",
         Axis::Batch => "batch=",
+        Axis::ResolutionPx => "px=",
+        Axis::Steps => "steps=",
+        Axis::Guidance => "guidance=",
         _ => "",
     };
     let words: Vec<String> = entry
@@ -197,6 +207,7 @@ mod tests {
             ]
             .into(),
             counts: vec![Axis::PromptTokens, Axis::DecodeTokens],
+            resolutions: None,
             quality: vec![Metric {
                 name: "distinct_outputs".into(),
                 meaning: "how many different outputs the iterations gave".into(),

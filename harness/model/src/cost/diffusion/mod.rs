@@ -16,10 +16,16 @@ use super::error::CostError;
 use super::phase::Phase;
 use super::tally::Tally;
 use crate::axis::Axis;
+use crate::decimal::Decimal;
 use denoiser::Denoiser;
 use text::TextEncoder;
 
-const AXES: &[Axis] = &[Axis::ResolutionPx, Axis::Steps, Axis::Scheduler];
+const AXES: &[Axis] = &[
+    Axis::ResolutionPx,
+    Axis::Steps,
+    Axis::Scheduler,
+    Axis::Guidance,
+];
 
 /// A text-to-image model.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +33,8 @@ struct Diffusion {
     text: &'static [TextEncoder],
     denoiser: Denoiser,
     native_px: u64,
-    /// Whether every latent is denoised twice, with and without its caption.
+    /// Whether every latent is denoised twice, with and without its caption, where the point has no
+    /// guidance. It is where that is above 1.
     guided: bool,
 }
 
@@ -50,7 +57,11 @@ impl Architecture for Diffusion {
     fn phases(&self, ask: &Ask<'_>) -> Result<Vec<Phase>, CostError> {
         let edge_px = ask.resolution(self.native_px, 64)?;
         let steps = ask.count(Axis::Steps)?;
-        let latents = ask.batch * if self.guided { 2 } else { 1 };
+        let guided = match ask.decimal(Axis::Guidance)? {
+            Some(guidance) => guidance > Decimal::whole(1),
+            None => self.guided,
+        };
+        let latents = ask.batch * if guided { 2 } else { 1 };
         let edge = edge_px / 8;
 
         let mut encode = Tally::new(ask.format);
