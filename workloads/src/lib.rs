@@ -22,6 +22,7 @@ pub mod corpus;
 pub mod demo;
 pub mod describe;
 pub mod device;
+pub mod diffusion;
 pub mod encoder;
 pub mod error;
 pub mod family;

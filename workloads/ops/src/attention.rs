@@ -1,4 +1,5 @@
-//! Attention: over a prompt, for one new token, and within the sequences of an encoder.
+//! Attention: over a prompt, for one new token, within the sequences of an encoder, and from one
+//! sequence to another ([`cross`]).
 //!
 //! The kernels (`kernels/attention_*.cu`) keep scores on the chip; [`naive`] says the same with two
 //! products and a softmax, as the other end of the axis `attention`. Keys and values lie in a cache
@@ -9,6 +10,7 @@
 //! [`decode`]: one read of the visible keys and values.
 
 mod cases;
+mod cross;
 mod launch;
 pub mod naive;
 mod operands;
@@ -23,6 +25,7 @@ use crate::cuda::Gpu;
 use crate::{Start, plain};
 
 pub(crate) use cases::cases;
+pub use cross::cross;
 pub use scratch::DecodeScratch;
 pub use step::Step;
 
@@ -156,6 +159,20 @@ pub fn encoder(
         return launch::encoder(gpu, &operands, scale);
     }
     let computed = plain::attention::encoder(&operands.qkv, lengths, heads, scale)?;
+    write(out, &computed)
+}
+
+/// [`encoder`] in which each place sees only itself and those before it: the text encoders of CLIP,
+/// whose rows are padded at the end. `qkv` is `[batch, length, 3 · heads · d]`.
+///
+/// # Errors
+/// As [`encoder`].
+pub fn encoder_causal(qkv: &Tensor, heads: usize, scale: f32, out: &Tensor) -> Result<()> {
+    let operands = EncoderOperands::new(qkv, None, heads, out)?.causal();
+    if let Some(gpu) = Gpu::of(out) {
+        return launch::encoder(gpu, &operands, scale);
+    }
+    let computed = plain::attention::encoder_causal(&operands.qkv, heads, scale)?;
     write(out, &computed)
 }
 

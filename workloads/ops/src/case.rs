@@ -163,8 +163,10 @@ pub fn all() -> Vec<Case> {
         crate::linear::cases(),
         crate::lstm::cases(),
         crate::norm::cases(),
+        crate::norm::group_cases(),
         crate::quantised::cases(),
         crate::rope::cases(),
+        crate::sampler::cases(),
         crate::sampling::cases(),
         crate::sequence::cases(),
     ]

@@ -44,6 +44,7 @@ pub mod position;
 pub mod quantised;
 pub mod rope;
 pub mod runtime;
+pub mod sampler;
 pub mod sampling;
 pub mod sequence;
 

@@ -1,8 +1,10 @@
-//! `RMSNorm` and `LayerNorm`, with the sum that precedes them in a transformer.
+//! `RMSNorm` and `LayerNorm`, with the sum that precedes them in a transformer; [`group_norm`] of
+//! pictures, with the sum before it and the activation behind it in a block of a U-Net.
 //!
 //! Floor: one read and one write of each value; with a residual, two of each.
 
 mod cases;
+mod group;
 
 use candle_core::{Result, Tensor, bail};
 
@@ -12,6 +14,8 @@ use crate::cuda::{Argument, Gpu, Kernel, kernel_name, wide};
 use crate::plain;
 
 pub(crate) use cases::cases;
+pub(crate) use group::cases as group_cases;
+pub use group::{GroupNorm, group_norm};
 
 /// Vectors of a row that one thread of the kernel can hold.
 const HELD: usize = 4;

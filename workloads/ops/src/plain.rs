@@ -7,10 +7,12 @@ pub mod activation;
 pub mod attention;
 pub mod choice;
 pub mod embedding;
+pub mod group_norm;
 pub mod linear;
 pub mod lstm;
 pub mod norm;
 pub mod rope;
+pub mod sampler;
 
 use candle_core::{DType, Result, Tensor};
 

@@ -92,7 +92,7 @@ impl Shape {
     }
 
     /// Refuses an `out` of another size or format than `[batch · length, heads · d]`.
-    fn check_out(&self, op: &'static str, out: &Tensor) -> Result<()> {
+    pub(super) fn check_out(&self, op: &'static str, out: &Tensor) -> Result<()> {
         let elements = self.batch * self.length * self.heads * self.d;
         operand(op, "out", out).holds(elements, self.dtype)?;
         Ok(())
@@ -129,6 +129,20 @@ impl Rows {
         Ok(Self {
             memory,
             strides: Strides::of(op, name, tensor)?,
+        })
+    }
+
+    /// Heads of width `d` that begin at column `begin` of fused rows `[batch, length, columns]`.
+    pub(super) fn part(fused: &Tensor, begin: usize, d: usize) -> Result<Self> {
+        let (_, length, columns) = fused.dims3()?;
+        let flat = fused.flatten_all()?;
+        Ok(Self {
+            memory: flat.narrow(0, begin, flat.elem_count() - begin)?,
+            strides: Strides {
+                batch: length * columns,
+                head: d,
+                row: columns,
+            },
         })
     }
 
@@ -213,6 +227,14 @@ pub(super) struct EncoderOperands<'a> {
     pub(super) prefill: PrefillOperands<'a>,
 }
 
+impl EncoderOperands<'_> {
+    /// The same, where each place sees only those before it and itself.
+    pub(super) fn causal(mut self) -> Self {
+        self.prefill.causal_from = Some(0);
+        self
+    }
+}
+
 impl<'a> EncoderOperands<'a> {
     pub(super) fn new(
         qkv: &Tensor,
@@ -245,15 +267,7 @@ impl<'a> EncoderOperands<'a> {
         let part = |index: usize| split.narrow(2, index * heads, heads)?.transpose(1, 2);
         let shape = Shape::new(op, &part(0)?, &part(1)?, &part(2)?)?;
         shape.check_out(op, out)?;
-        // Each part begins further on in the same rows.
-        let flat = qkv.flatten_all()?;
-        let rows = |index: usize| {
-            let begin = index * heads * d;
-            Result::Ok(Rows {
-                memory: flat.narrow(0, begin, flat.elem_count() - begin)?,
-                strides: Strides::of(op, "qkv", &part(index)?)?,
-            })
-        };
+        let rows = |index: usize| Rows::part(&qkv, index * heads * d, d);
         Ok(Self {
             prefill: PrefillOperands {
                 op,

@@ -18,6 +18,47 @@ pub fn gelu(x: &Tensor, kind: Gelu) -> Result<Tensor> {
     .to_dtype(x.dtype())
 }
 
+/// Sigmoid linear unit, `x · σ(x)` (Elfwing, Uchibe and Doya, 2017).
+///
+/// # Errors
+/// The device failed.
+pub fn silu(x: &Tensor) -> Result<Tensor> {
+    wide(x)?.silu()?.to_dtype(x.dtype())
+}
+
+/// Rectified linear unit, `max(x, 0)`.
+///
+/// # Errors
+/// The device failed.
+pub fn relu(x: &Tensor) -> Result<Tensor> {
+    wide(x)?.relu()?.to_dtype(x.dtype())
+}
+
+/// `x · σ(1.702 x)`, the quick approximation of GELU (Hendrycks and Gimpel, 2016).
+///
+/// # Errors
+/// The device failed.
+pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
+    let values = wide(x)?;
+    let scaled = (&values * QUICK)?;
+    (scaled.silu()? * (1.0 / QUICK))?.to_dtype(x.dtype())
+}
+
+/// The factor of [`quick_gelu`].
+const QUICK: f64 = 1.702;
+
+/// `value · gelu(gate)` of rows that hold value and gate side by side (Shazeer, 2020).
+///
+/// # Errors
+/// The last dimension is odd.
+pub fn geglu(value_gate: &Tensor) -> Result<Tensor> {
+    let inner = value_gate.dim(D::Minus1)? / 2;
+    let values = wide(value_gate)?;
+    let value = values.narrow(D::Minus1, 0, inner)?;
+    let gate = values.narrow(D::Minus1, inner, inner)?;
+    (value * gate.gelu_erf()?)?.to_dtype(value_gate.dtype())
+}
+
 /// `silu(gate) · up` of rows that hold gate and up side by side (Shazeer, 2020).
 ///
 /// # Errors
@@ -68,6 +109,16 @@ mod tests {
             let found = silu_mul(&gate_up).unwrap().to_vec2::<f32>().unwrap()[0][0];
             let expected = x / (1.0 + (-x).exp()) * up;
             prop_assert!((f64::from(found) - expected).abs() < 5e-6, "{found} {expected}");
+
+            let found = value(silu(&one(x)).unwrap());
+            prop_assert!((found - x / (1.0 + (-x).exp())).abs() < 2e-6, "{found}");
+            let found = value(quick_gelu(&one(x)).unwrap());
+            prop_assert!((found - x / (1.0 + (-1.702 * x).exp())).abs() < 2e-6, "{found}");
+            let found = value(relu(&one(x)).unwrap());
+            prop_assert!((found - x.max(0.0)).abs() < 1e-6, "{found}");
+            let value_gate = Tensor::new(&[[up as f32, x as f32]], &Device::Cpu).unwrap();
+            let found = geglu(&value_gate).unwrap().to_vec2::<f32>().unwrap()[0][0];
+            prop_assert!((f64::from(found) - up * exact).abs() < 1e-5, "{found} {}", up * exact);
         }
     }
 }

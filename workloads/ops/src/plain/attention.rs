@@ -79,6 +79,37 @@ pub fn encoder(qkv: &Tensor, lengths: Option<&Tensor>, heads: usize, scale: f32)
     attend(&query, &keys, &values, mask.as_ref(), scale)
 }
 
+/// [`encoder`] in which each place sees only itself and those before it.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn encoder_causal(qkv: &Tensor, heads: usize, scale: f32) -> Result<Tensor> {
+    let (batch, length, columns) = qkv.dims3()?;
+    let flat = qkv.reshape((batch * length, columns))?;
+    let (query, keys, values) = rope::split(&flat, batch, heads, heads)?;
+    prefill(&query, &keys, &values, 0, true, scale)
+}
+
+/// Attends from rows `query` `[batch · length, heads · d]` to rows `keys_values`
+/// `[batch · places, 2 · heads · d]` that hold the heads of the keys, then those of the values.
+/// Gives `[batch · length, heads · d]`.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn cross(
+    query: &Tensor,
+    keys_values: &Tensor,
+    batch: usize,
+    heads: usize,
+    scale: f32,
+) -> Result<Tensor> {
+    let d = query.dim(D::Minus1)? / heads.max(1);
+    let query = query.reshape((batch, (), heads, d))?.transpose(1, 2)?;
+    let both = keys_values.reshape((batch, (), 2 * heads, d))?;
+    let part = |first: usize| both.narrow(2, first, heads)?.transpose(1, 2);
+    attend(&query, &part(0)?, &part(heads)?, None, scale)
+}
+
 fn attend(
     query: &Tensor,
     keys: &Tensor,
