@@ -1,15 +1,20 @@
 //! The operations that the networks are made of, channels last, over tensors by name.
 //!
 //! A network is a function of a [`Compose`] and its inputs. [`Trainable`] makes new tensors that
-//! gradients flow through.
+//! gradients flow through; [`Prepared`] writes into memory that is there already.
 
 mod normalise;
+//mod prepared;
 mod trainable;
 mod unfold;
 
 use candle_core::{Result, Tensor};
 
+pub use trainable::Trainable as Prepared;
 pub use trainable::Trainable;
+
+/// What norms add to a variance.
+const EPSILON: f32 = 1e-5;
 
 /// What follows a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +79,9 @@ impl Conv {
 
 /// Operations of a network. Pictures are `[batch, height, width, channels]`.
 pub trait Compose {
+    /// Begins a pass of the network.
+    fn begin(&mut self);
+
     /// A convolution with `name.weight` (`[outputs, inputs, kernel, kernel]`) and `name.bias`.
     ///
     /// # Errors
@@ -93,11 +101,18 @@ pub trait Compose {
         activation: Activation,
     ) -> Result<Tensor>;
 
-    /// silu of the group norm (ε = 1e-5) with `name.weight` and `name.bias`.
+    /// silu of the group norm with `name.weight` and `name.bias`, of x or of x and an addend
+    /// `[batch, channels]` that is the same at every pixel.
     ///
     /// # Errors
     /// A tensor is missing or has another shape, or the device failed.
-    fn group_norm_silu(&mut self, name: &str, x: &Tensor, groups: usize) -> Result<Tensor>;
+    fn group_norm_silu(
+        &mut self,
+        name: &str,
+        x: &Tensor,
+        addend: Option<&Tensor>,
+        groups: usize,
+    ) -> Result<Tensor>;
 
     /// Each pixel `factor` times along each side.
     ///

@@ -52,29 +52,29 @@ pub fn signal_shares() -> Vec<f64> {
         .collect()
 }
 
-/// What a picture is drawn by, `[batch, TIME + words]`: the level as sines and cosines, and the
-/// words; `None` is no caption.
+/// What a picture is drawn by, `[batch, TIME + words]`: the noise level, which may lie between two,
+/// as sines and cosines, and the words; `None` is no caption.
 ///
 /// # Errors
 /// The device is out of memory.
-pub fn conditions(levels: &[usize], captions: &[Option<Caption>]) -> Result<Tensor> {
-    let mut values = Vec::with_capacity(levels.len() * (TIME + WORDS.len()));
-    for (level, caption) in levels.iter().zip(captions) {
-        values.extend(time_features(*level));
+pub fn conditions(times: &[f64], captions: &[Option<Caption>]) -> Result<Tensor> {
+    let mut values = Vec::with_capacity(times.len() * (TIME + WORDS.len()));
+    for (time, caption) in times.iter().zip(captions) {
+        values.extend(time_features(*time));
         values.extend(caption.map_or([0.0; WORDS.len()], |caption| caption.bag()));
     }
-    Tensor::from_vec(values, (levels.len(), TIME + WORDS.len()), &Device::Cpu)
+    Tensor::from_vec(values, (times.len(), TIME + WORDS.len()), &Device::Cpu)
 }
 
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    reason = "a level and an index are small; features are in f32"
+    reason = "an index is small; features are in f32"
 )]
-fn time_features(level: usize) -> [f32; TIME] {
+fn time_features(time: f64) -> [f32; TIME] {
     std::array::from_fn(|index| {
         let frequency = 10_000f64.powf(-((index / 2) as f64) / (TIME / 2) as f64);
-        let angle = level as f64 * frequency;
+        let angle = time * frequency;
         (if index % 2 == 0 { angle.sin() } else { angle.cos() }) as f32
     })
 }
@@ -120,7 +120,7 @@ pub fn network(
     let x = compose.conv("double", &x, Conv::new(3, fine))?;
     let x = compose.concat(&x, &kept)?;
     let x = block(compose, "up", &x, asked, fine)?;
-    let x = compose.group_norm_silu("out.norm", &x, GROUPS)?;
+    let x = compose.group_norm_silu("out.norm", &x, None, GROUPS)?;
     let x = compose.conv("out.conv", &x, Conv::new(3, 3 * PATCH * PATCH).gain(0.3))?;
     compose.pixel_shuffle(&x, PATCH)
 }
@@ -133,13 +133,12 @@ fn block(
     asked: &Tensor,
     width: usize,
 ) -> Result<Tensor> {
-    let (batch, side, _, channels) = x.dims4()?;
-    let inner = compose.group_norm_silu(&format!("{name}.norm1"), x, GROUPS)?;
+    let (_, _, _, channels) = x.dims4()?;
+    let inner = compose.group_norm_silu(&format!("{name}.norm1"), x, None, GROUPS)?;
     let inner = compose.conv(&format!("{name}.conv1"), &inner, Conv::new(3, width))?;
     let shift = compose.linear(&format!("{name}.condition"), asked, width, Activation::None)?;
-    let shift = compose.upsample(&shift.reshape((batch, 1, 1, width))?, side)?;
-    let inner = compose.add(&inner, &shift)?;
-    let inner = compose.group_norm_silu(&format!("{name}.norm2"), &inner, GROUPS)?;
+    let norm = format!("{name}.norm2");
+    let inner = compose.group_norm_silu(&norm, &inner, Some(&shift), GROUPS)?;
     let inner = compose.conv(&format!("{name}.conv2"), &inner, Conv::new(3, width).gain(0.3))?;
     if channels == width {
         return compose.add(x, &inner);

@@ -3,10 +3,8 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
+use super::EPSILON;
 use super::unfold::values;
-
-/// What is added to a variance.
-const EPSILON: f64 = 1e-5;
 
 /// (x − mean) / √(variance + ε) of each group of channels of each picture.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +55,7 @@ impl Extent {
         let count = self.count();
         let mean = sum / count;
         let variance = (squares / count - mean * mean).max(0.0);
-        (mean, 1.0 / (variance + EPSILON).sqrt())
+        (mean, 1.0 / (variance + f64::from(EPSILON)).sqrt())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a picture has far fewer than 2^53 values")]

@@ -40,6 +40,8 @@ fn activate(x: Tensor, activation: Activation) -> Result<Tensor> {
 }
 
 impl Compose for Trainable {
+    fn begin(&mut self) {}
+
     fn conv(&mut self, name: &str, x: &Tensor, conv: Conv) -> Result<Tensor> {
         let (batch, height, width, channels) = x.dims4()?;
         let Conv { outputs, kernel, stride, activation, gain } = conv;
@@ -75,8 +77,18 @@ impl Compose for Trainable {
         activate(x.matmul(&weight.t()?)?.broadcast_add(&bias)?, activation)
     }
 
-    fn group_norm_silu(&mut self, name: &str, x: &Tensor, groups: usize) -> Result<Tensor> {
-        let (_, _, _, channels) = x.dims4()?;
+    fn group_norm_silu(
+        &mut self,
+        name: &str,
+        x: &Tensor,
+        addend: Option<&Tensor>,
+        groups: usize,
+    ) -> Result<Tensor> {
+        let (batch, _, _, channels) = x.dims4()?;
+        let x = match addend {
+            Some(addend) => x.broadcast_add(&addend.reshape((batch, 1, 1, channels))?)?,
+            None => x.clone(),
+        };
         let one = Init::Const(1.0);
         let weight = self.weights.get_with_hints(channels, &format!("{name}.weight"), one)?;
         let bias = self.bias(name, channels)?;

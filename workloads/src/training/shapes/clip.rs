@@ -64,7 +64,7 @@ fn different(mut batch: Batch) -> Batch {
 impl Course for Clip {
     fn recipe(&self) -> Recipe {
         Recipe {
-            steps: 1500,
+            steps: 1000,
             batch: 64,
             learning_rate: 2e-3,
             weight_decay: 1e-4,

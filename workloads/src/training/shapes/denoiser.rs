@@ -77,7 +77,9 @@ impl Denoiser {
         let noisy = (pictures.broadcast_mul(&signal)? + noise.broadcast_mul(&rest)?)?;
         let velocity = (noise.broadcast_mul(&signal)? - pictures.broadcast_mul(&rest)?)?;
         let mut compose = Trainable::new(weights.clone());
-        let conditions = conditions(&levels, &captions)?;
+        #[expect(clippy::cast_precision_loss, reason = "levels are a thousand")]
+        let times: Vec<f64> = levels.iter().map(|level| *level as f64).collect();
+        let conditions = conditions(&times, &captions)?;
         let found = network(&mut compose, &noisy, &conditions, &places(count)?)?;
         Ok((found - velocity)?.sqr()?.mean_all()?)
     }

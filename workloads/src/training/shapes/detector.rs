@@ -48,7 +48,7 @@ fn presence(scores: &Tensor, wanted: &Tensor) -> candle_core::Result<Tensor> {
 impl Course for Detector {
     fn recipe(&self) -> Recipe {
         Recipe {
-            steps: 2000,
+            steps: 1500,
             batch: 32,
             learning_rate: 2e-3,
             weight_decay: 1e-4,

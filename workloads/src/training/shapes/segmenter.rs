@@ -43,7 +43,7 @@ fn masks(batch: &Batch) -> Vec<u8> {
 impl Course for Segmenter {
     fn recipe(&self) -> Recipe {
         Recipe {
-            steps: 1500,
+            steps: 1000,
             batch: 24,
             learning_rate: 3e-3,
             weight_decay: 1e-4,

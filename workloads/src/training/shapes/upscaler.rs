@@ -49,7 +49,7 @@ fn decibels(found: &Tensor, truth: &Tensor) -> Result<f64, Error> {
 impl Course for Upscaler {
     fn recipe(&self) -> Recipe {
         Recipe {
-            steps: 1200,
+            steps: 800,
             batch: 8,
             learning_rate: 2e-3,
             weight_decay: 0.0,
