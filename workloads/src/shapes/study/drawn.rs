@@ -9,7 +9,7 @@ use scoring::frechet::{self, ReferenceSet};
 use scoring::network::Network as Judge;
 use scoring::rows::Rows;
 use scoring::ranking;
-use statistics::interval::Level;
+use scoring::interval::Level;
 
 use super::record::{Beside, Cell};
 use super::{FORMATS, scored};

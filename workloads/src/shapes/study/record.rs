@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scoring::clip::CaptionFit;
 use scoring::frechet::{FrechetDifference, FrechetDistance};
 use serde::{Deserialize, Serialize};
-use statistics::interval::Interval;
+use scoring::interval::Interval;
 
 /// A study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,7 +119,7 @@ pub struct Cell {
 
 #[cfg(test)]
 mod tests {
-    use statistics::interval::{Level, Method};
+    use scoring::interval::{Level, Method};
 
     use super::*;
 

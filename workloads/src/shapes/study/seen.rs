@@ -10,7 +10,7 @@ use scoring::resize::{Filter, pillow_bytes};
 use scoring::rows::Rows;
 use scoring::segmentation::Confusion;
 use scoring::{jackknife, pair, ranking, segmentation};
-use statistics::interval::{Interval, Level};
+use scoring::interval::{Interval, Level};
 
 use super::record::{Beside, Variant};
 use super::scored;
