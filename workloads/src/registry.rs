@@ -6,7 +6,7 @@ use crate::family::{Family, Summary};
 use crate::job::Job;
 use crate::weights::{Places, Weights};
 use crate::workload::Workload;
-use crate::{Error, device, encoder, gpt, llama, lstm, memory, whisper};
+use crate::{Error, device, encoder, gpt, llama, lstm, memory, shapes, whisper};
 
 /// The families of this project. A new one is a file and a line.
 static FAMILIES: &[&dyn Family] = &[
@@ -17,6 +17,8 @@ static FAMILIES: &[&dyn Family] = &[
     &encoder::family::ROBERTA,
     &lstm::family::Lstm,
     &whisper::family::Whisper,
+    &shapes::family::Seeing,
+    &shapes::family::Drawing,
 ];
 
 /// Families by the names of their models.

@@ -50,6 +50,13 @@ impl Caption {
         }
     }
 
+    /// So many captions: kinds, colours, places and sizes in turn, and none twice before all have
+    /// come.
+    pub fn spread(count: usize) -> Vec<Self> {
+        // 125 has no divisor in common with 432.
+        (0..count).map(|index| Self::numbered(index * 125 % Self::COUNT)).collect()
+    }
+
     /// In words.
     pub fn text(&self) -> String {
         format!(
@@ -87,6 +94,8 @@ mod tests {
         assert!(texts.contains("a small red circle at the top left"));
         let bags: BTreeSet<String> = all.iter().map(|c| format!("{:?}", c.bag())).collect();
         assert_eq!(bags.len(), Caption::COUNT);
+        let spread: BTreeSet<Caption> = Caption::spread(Caption::COUNT).into_iter().collect();
+        assert_eq!(spread.len(), Caption::COUNT);
         let known = |text: &String| text.split(' ').all(|word| WORDS.contains(&word));
         assert!(texts.iter().all(known));
     }

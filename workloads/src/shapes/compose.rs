@@ -1,16 +1,19 @@
 //! The operations that the networks are made of, channels last, over tensors by name.
 //!
 //! A network is a function of a [`Compose`] and its inputs. [`Trainable`] makes new tensors that
-//! gradients flow through; [`Prepared`] writes into memory that is there already.
+//! gradients flow through; [`Prepared`] writes into memory that is there already;
+//! [`Counted`] computes nothing and adds up the work.
 
+mod counted;
 mod normalise;
-//mod prepared;
+mod prepared;
 mod trainable;
 mod unfold;
 
 use candle_core::{Result, Tensor};
 
-pub use trainable::Trainable as Prepared;
+pub use counted::Counted;
+pub use prepared::Prepared;
 pub use trainable::Trainable;
 
 /// What norms add to a variance.

@@ -75,8 +75,3 @@ pub fn run(
         drawings,
     })
 }
-
-/// A failure of a metric as one of the study.
-fn scored<T>(result: Result<T, scoring::ScoringError>) -> Result<T, Error> {
-    result.map_err(|error| Error::Request(error.to_string()))
-}

@@ -40,6 +40,11 @@ impl Prepared {
         Self { weights, steps: Vec::new(), next: 0 }
     }
 
+    /// Makes the next pass the first again: it may have other shapes.
+    pub fn forget(&mut self) {
+        self.steps.clear();
+    }
+
     /// Bytes of all that calls write into.
     pub fn scratch_bytes(&self) -> usize {
         let bytes = |step: &Step| step.out.elem_count() * step.out.dtype().size_in_bytes();
@@ -73,9 +78,13 @@ impl Prepared {
     }
 }
 
+/// Weight and bias of a layer. Seeded ones are random numbers, for zeros falsify power.
 fn both(weights: &VarBuilder<'_>, name: &str, shape: &[usize]) -> Result<(Tensor, Tensor)> {
-    let weights = weights.pp(name);
-    Ok((weights.get(shape, "weight")?, weights.get(shape[0], "bias")?))
+    let (weights, random) = (weights.pp(name), candle_nn::init::DEFAULT_KAIMING_NORMAL);
+    Ok((
+        weights.get_with_hints(shape, "weight", random)?,
+        weights.get_with_hints(shape[0], "bias", random)?,
+    ))
 }
 
 impl Compose for Prepared {

@@ -4,26 +4,23 @@ use std::collections::BTreeMap;
 
 use candle_core::{D, DType, Tensor};
 use candle_nn::VarBuilder;
-use scoring::detection::{Bounds, Detection, Evaluation, Truth};
-use scoring::picture::{Picture as Scored, Size};
-use scoring::resize::{Filter, pillow_bytes};
-use scoring::rows::Rows;
-use scoring::segmentation::Confusion;
-use scoring::{jackknife, pair, ranking, segmentation};
 use scoring::interval::{Interval, Level};
+use scoring::picture::Size;
+use scoring::resize::{Filter, pillow_bytes};
+use scoring::segmentation::{self, Confusion};
+use scoring::{jackknife, pair, ranking};
 
 use super::record::{Beside, Variant};
-use super::scored;
 use crate::Error;
 use crate::corpus::Part;
 use crate::shapes::batch::{Batch, Layout, SIDE, bags, held_out, pictures, tensor};
 use crate::shapes::caption::Caption;
-use crate::shapes::classifier::{self, parts};
-use crate::shapes::clip::{caption_tower, picture_tower};
+use crate::shapes::clip::{caption_tower, normalised, picture_tower};
 use crate::shapes::compose::{Compose, Prepared};
-use crate::shapes::raster::{Picture, mask};
-use crate::shapes::scene::{Kind, SIDE_UNITS};
-use crate::shapes::{detector, segmenter, upscaler};
+use crate::shapes::detector::Found;
+use crate::shapes::measure::{self, Boxes, as_scored, scored};
+use crate::shapes::raster::Picture;
+use crate::shapes::{classifier, detector, segmenter, upscaler};
 
 /// Pictures of a pass.
 const BATCH: usize = 64;
@@ -46,18 +43,22 @@ pub(super) struct Judged {
 pub(super) type Study = fn(&mut Judged, &str, VarBuilder<'static>) -> Result<(), Error>;
 
 impl Judged {
-    fn variant(&mut self, name: &str) -> &mut Variant {
-        if self.variants.last().is_none_or(|last| last.variant != name) {
+    /// Adds a metric of a variant.
+    fn put(&mut self, variant: &str, metric: &str, interval: Interval, beside: Option<Beside>) {
+        if self.variants.last().is_none_or(|last| last.variant != variant) {
             self.variants.push(Variant {
-                variant: name.to_owned(),
+                variant: variant.to_owned(),
                 metrics: BTreeMap::new(),
                 beside_f32: BTreeMap::new(),
             });
         }
-        self.variants.last_mut().expect("pushed")
+        if let Some(variant) = self.variants.last_mut() {
+            variant.metrics.insert(metric.to_owned(), interval);
+            variant.beside_f32.extend(beside.map(|beside| (metric.to_owned(), beside)));
+        }
     }
 
-    /// A share of pictures, beside that of the reference.
+    /// Adds a share of pictures, beside that of the reference.
     fn put_hits(
         &mut self,
         variant: &str,
@@ -78,7 +79,7 @@ impl Judged {
         Ok(())
     }
 
-    /// A mean over pictures, beside that of the reference.
+    /// Adds a mean over pictures, beside that of the reference.
     fn put_values(
         &mut self,
         variant: &str,
@@ -98,14 +99,6 @@ impl Judged {
         self.put(variant, metric, interval, beside);
         Ok(())
     }
-
-    fn put(&mut self, variant: &str, metric: &str, interval: Interval, beside: Option<Beside>) {
-        let variant = self.variant(variant);
-        variant.metrics.insert(metric.to_owned(), interval);
-        if let Some(beside) = beside {
-            variant.beside_f32.insert(metric.to_owned(), beside);
-        }
-    }
 }
 
 /// What a network makes of pictures, pass by pass, in f32 with the pictures first.
@@ -118,6 +111,10 @@ fn passes(
     let mut compose = Prepared::new(weights);
     let mut outputs = Vec::new();
     for seen in seen.chunks(BATCH) {
+        // The last pass may have fewer pictures, and so other shapes.
+        if seen.len() < BATCH {
+            compose.forget();
+        }
         compose.begin();
         let output = network(&mut compose, &tensor(seen)?.to_dtype(dtype)?)?;
         // The next pass writes into the same memory.
@@ -135,21 +132,13 @@ pub(super) fn classes(
     let count = 16 * BATCH;
     let mut rng = held_out(PURPOSES[0]);
     let batch = Batch::noisy(&mut rng, Part::HeldOut, Layout::Captioned, count);
-    judged.task = format!("says kind and colour, size and place of the shape in {count} noisy pictures");
+    judged.task =
+        format!("says kind and colour, size and place of the shape in {count} noisy pictures");
     let scores = passes(weights, &batch.pictures, |compose, x| {
         Ok(classifier::network(compose, x)?.scores)
     })?;
-    let captions = batch.captions();
-    let labels: [(&str, fn(&Caption) -> usize); 3] = [
-        ("top1_kind_and_colour", Caption::class),
-        ("top1_size", |caption| caption.size as usize),
-        ("top1_place", |caption| caption.place.class()),
-    ];
-    for ((metric, class), scores) in labels.into_iter().zip(parts(&scores)?) {
-        let width = scores.dim(1)?;
-        let rows = scored(Rows::of_f32(&scores.flatten_all()?.to_vec1::<f32>()?, width))?;
-        let wanted: Vec<usize> = captions.iter().map(class).collect();
-        judged.put_hits(variant, metric, scored(ranking::hits(&rows, &wanted, 1))?)?;
+    for (metric, hits) in measure::classes(&batch, &scores)? {
+        judged.put_hits(variant, metric, hits)?;
     }
     Ok(())
 }
@@ -166,9 +155,9 @@ pub(super) fn captions(
     judged.task = format!("finds the caption of {count} pictures among {}", Caption::COUNT);
     let dtype = weights.dtype();
     let seen = passes(weights.clone(), &batch.pictures, picture_tower)?;
-    let all: Vec<Option<Caption>> = (0..Caption::COUNT).map(|n| Some(Caption::numbered(n))).collect();
+    let all: Vec<Option<Caption>> =
+        (0..Caption::COUNT).map(|number| Some(Caption::numbered(number))).collect();
     let said = caption_tower(&mut Prepared::new(weights), &bags(&all)?.to_dtype(dtype)?)?;
-    let normalised = crate::shapes::clip::normalised;
     let cosines = normalised(&seen)?.matmul(&normalised(&said.to_dtype(DType::F32)?)?.t()?)?;
     let nearest: Vec<u32> = cosines.argmax(D::Minus1)?.to_vec1()?;
     let hits = nearest
@@ -190,30 +179,21 @@ pub(super) fn masks(
     let batch = Batch::noisy(&mut rng, Part::HeldOut, Layout::Crowded, count);
     judged.task = format!("says the kind of shape of each pixel of {count} noisy pictures");
     let found = found_masks(weights, &batch.pictures)?;
-    let confusions: Vec<Confusion> = batch
-        .scenes
-        .iter()
-        .zip(&found)
-        .map(|(scene, found)| {
-            scored(Confusion::of(segmenter::CLASSES, &mask(scene, SIDE), found, None))
-        })
-        .collect::<Result<_, _>>()?;
+    let confusions = measure::confusions(&batch, &found)?;
     let measured = scored(segmentation::measure(&confusions, Level::P95))?;
-    // The plain value, with the width of the jackknife around it.
     let interval = around(measured.interval, measured.value);
     let beside = if judged.confusions.is_empty() {
         None
     } else {
-        let reference = &judged.confusions;
-        let of = |confusions: &[Confusion], kept: &[usize]| -> f64 {
+        let of = |confusions: &[Confusion], kept: &[usize]| {
             let kept: Vec<Confusion> = kept.iter().map(|i| confusions[*i].clone()).collect();
-            mean_iou(&kept)
+            measure::mean_iou(&kept)
         };
-        let difference = scored(jackknife::over_images("mean IoU", count, Level::P90, |kept| {
+        let reference = &judged.confusions;
+        let difference = jackknife::over_images("mean IoU", count, Level::P90, |kept| {
             Ok(of(&confusions, kept) - of(reference, kept))
-        }))?;
-        let all: Vec<usize> = (0..count).collect();
-        Some(Beside::new(difference, of(reference, &all)))
+        });
+        Some(Beside::new(scored(difference)?, measure::mean_iou(reference)))
     };
     if judged.confusions.is_empty() {
         judged.confusions = confusions;
@@ -222,37 +202,12 @@ pub(super) fn masks(
     Ok(())
 }
 
-/// Mean over the classes that occur of intersection over union, all pictures together.
-fn mean_iou(confusions: &[Confusion]) -> f64 {
-    let classes = segmenter::CLASSES;
-    let sum = |truth: usize, found: usize| -> u64 {
-        confusions.iter().map(|one| one.count(truth, found)).sum()
-    };
-    let shares = (0..classes).filter_map(|class| {
-        let both = sum(class, class);
-        let either: u64 = (0..classes).map(|other| sum(class, other) + sum(other, class)).sum();
-        let union = either - both;
-        #[expect(clippy::cast_precision_loss, reason = "pixels are far fewer than 2^53")]
-        (union > 0).then(|| both as f64 / union as f64)
-    });
-    let shares: Vec<f64> = shares.collect();
-    #[expect(clippy::cast_precision_loss, reason = "classes are five")]
-    let count = shares.len().max(1) as f64;
-    shares.iter().sum::<f64>() / count
-}
-
 /// The class of each pixel as the network sees it, by picture.
 pub(super) fn found_masks(
     weights: VarBuilder<'static>,
     seen: &[Picture],
 ) -> Result<Vec<Vec<u8>>, Error> {
-    let scores = passes(weights, seen, segmenter::network)?;
-    let classes = scores.argmax(D::Minus1)?.flatten_from(1)?.to_vec2::<u32>()?;
-    let byte = |class: u32| u8::try_from(class).expect("classes are five");
-    Ok(classes
-        .into_iter()
-        .map(|classes| classes.into_iter().map(byte).collect())
-        .collect())
+    Ok(measure::masks(&passes(weights, seen, segmenter::network)?)?)
 }
 
 /// `shapes-upscaler`: signal to noise, and similarity of structure, with bicubic for comparison.
@@ -266,23 +221,18 @@ pub(super) fn enlarged(
     let batch = Batch::clean(&mut rng, Part::HeldOut, Layout::Crowded, side, count);
     judged.task = format!("doubles the sides of {count} pictures of {SIDE} pixels");
     let small: Vec<Picture> = batch.pictures.iter().map(Picture::halved).collect();
-    let found = found_large(weights, &small)?;
-    let bicubic: Vec<Picture> = small.iter().map(bicubic).collect::<Result<_, _>>()?;
     let judge = |judged: &mut Judged, names: [&'static str; 2], found: &[Picture]| {
-        let [mut decibels, mut similarities] = [vec![], vec![]];
-        for (found, truth) in found.iter().zip(&batch.pictures) {
-            let (found, truth) = (as_scored(found)?, as_scored(truth)?);
-            decibels.push(scored(pair::psnr(&found, &truth, 255.0))?);
-            similarities.push(scored(pair::ssim(&found, &truth, 255.0, pair::Border::Valid))?);
-        }
+        let [squares, similarities] = measure::beside_truth(found, &batch.pictures)?;
+        let decibels = squares.iter().map(|square| pair::decibels(*square, 255.0)).collect();
         judged.put_values(variant, names[0], decibels)?;
         judged.put_values(variant, names[1], similarities)
     };
-    judge(judged, ["psnr_db", "ssim"], &found)?;
-    if variant == super::FORMATS[0].0 {
+    if judged.variants.is_empty() {
+        let bicubic: Vec<Picture> = small.iter().map(bicubic).collect::<Result<_, _>>()?;
         judge(judged, ["psnr_db_bicubic", "ssim_bicubic"], &bicubic)?;
     }
-    Ok(())
+    let found = found_large(weights, &small)?;
+    judge(judged, ["psnr_db", "ssim"], &found)
 }
 
 /// Pictures as the network enlarges them.
@@ -293,45 +243,15 @@ pub(super) fn found_large(
     Ok(pictures(&passes(weights, small, upscaler::network)?)?)
 }
 
-/// A picture of bytes as the metrics take it.
-fn as_scored(picture: &Picture) -> Result<Scored<u8>, Error> {
-    scored(Scored::new(Size::square(picture.side), 3, picture.rgb.clone()))
-}
-
 /// A picture enlarged without a network, as Pillow does it.
 pub(super) fn bicubic(small: &Picture) -> Result<Picture, Error> {
     let side = upscaler::FACTOR * small.side;
     let large = pillow_bytes(&as_scored(small)?, Size::square(side), Filter::Bicubic);
-    Ok(Picture { side, rgb: scored(large)?.into_values() })
+    let rgb = scored(large)?.into_values();
+    Ok(Picture { side, rgb })
 }
 
-/// What a detector found, and what is there.
-#[derive(Clone)]
-struct Boxes {
-    truths: Vec<Truth>,
-    found: Vec<Detection>,
-}
-
-impl Boxes {
-    /// Mean average precision over some pictures, each numbered by its place among them.
-    fn average_precision(&self, kept: &[usize]) -> Result<f64, scoring::ScoringError> {
-        let place = |image: usize| kept.binary_search(&image).ok();
-        let truths: Vec<Truth> = self
-            .truths
-            .iter()
-            .filter_map(|t| place(t.image).map(|image| Truth { image, ..*t }))
-            .collect();
-        let found: Vec<Detection> = self
-            .found
-            .iter()
-            .filter_map(|d| place(d.image).map(|image| Detection { image, ..*d }))
-            .collect();
-        let evaluation = Evaluation::new(kept.len(), Kind::ALL.len(), &truths, &found)?;
-        Ok(evaluation.summary().ap.unwrap_or(0.0))
-    }
-}
-
-/// `shapes-detector`: COCO's mean average precision, in pixels of the picture.
+/// `shapes-detector`: COCO's mean average precision.
 pub(super) fn boxes(
     judged: &mut Judged,
     variant: &str,
@@ -341,44 +261,18 @@ pub(super) fn boxes(
     let mut rng = held_out(PURPOSES[4]);
     let batch = Batch::noisy(&mut rng, Part::HeldOut, Layout::Crowded, count);
     judged.task = format!("finds the shapes in {count} noisy pictures");
-    #[expect(clippy::cast_precision_loss, reason = "pixels are few")]
-    let side = SIDE as f64;
-    let mut boxes = Boxes { truths: vec![], found: vec![] };
-    for (image, scene) in batch.scenes.iter().enumerate() {
-        for shape in &scene.shapes {
-            let edges = shape.bounds().map(|units| f64::from(units) * side / f64::from(SIDE_UNITS));
-            let bounds = Bounds::between(edges[0], edges[1], edges[2], edges[3]);
-            boxes.truths.push(Truth {
-                image,
-                class: shape.kind as usize,
-                bounds,
-                area: bounds.width * bounds.height,
-                crowd: false,
-            });
-        }
-    }
-    for (image, found) in found_boxes(weights, &batch.pictures, 0.02)?.into_iter().enumerate() {
-        for found in found {
-            let edges = found.bounds.map(|part| f64::from(part) * side);
-            boxes.found.push(Detection {
-                image,
-                class: found.kind,
-                bounds: Bounds::between(edges[0], edges[1], edges[2], edges[3]),
-                score: f64::from(found.score),
-            });
-        }
-    }
-    let evaluation = scored(Evaluation::new(count, Kind::ALL.len(), &boxes.truths, &boxes.found))?;
+    let boxes = Boxes::of(&batch, &found_boxes(weights, &batch.pictures, 0.02)?);
+    let evaluation = scored(boxes.evaluation())?;
     let value = evaluation.summary().ap.unwrap_or(0.0);
     let interval = around(scored(evaluation.interval(Level::P95))?, value);
     let beside = match &judged.boxes {
         None => None,
         Some(reference) => {
-            let all: Vec<usize> = (0..count).collect();
-            let difference = scored(jackknife::over_images("mAP", count, Level::P90, |kept| {
+            let difference = jackknife::over_images("mAP", count, Level::P90, |kept| {
                 Ok(boxes.average_precision(kept)? - reference.average_precision(kept)?)
-            }))?;
-            Some(Beside::new(difference, scored(reference.average_precision(&all))?))
+            });
+            let of_reference = reference.summary()?.ap.unwrap_or(0.0);
+            Some(Beside::new(scored(difference)?, of_reference))
         }
     };
     judged.boxes.get_or_insert(boxes);
@@ -391,13 +285,11 @@ pub(super) fn found_boxes(
     weights: VarBuilder<'static>,
     seen: &[Picture],
     least_score: f32,
-) -> Result<Vec<Vec<detector::Found>>, Error> {
-    let numbers = passes(weights, seen, detector::network)?;
-    let numbers = numbers.flatten_from(1)?.to_vec2::<f32>()?;
-    Ok(numbers.iter().map(|numbers| detector::boxes(numbers, least_score)).collect())
+) -> Result<Vec<Vec<Found>>, Error> {
+    Ok(measure::boxes(&passes(weights, seen, detector::network)?, least_score)?)
 }
 
-/// The width of an interval around another value.
+/// The width of an interval around another value: that of the jackknife around the plain score.
 fn around(interval: Interval, value: f64) -> Interval {
     let half_width = (interval.high - interval.low) / 2.0;
     Interval::symmetric(value, half_width, interval.level, interval.n, interval.method)
