@@ -51,7 +51,10 @@ impl Batch {
                 Layout::Crowded => Scene::crowded(rng, part),
             })
             .collect();
-        let pictures = scenes.iter().map(|scene| raster::picture(scene, side)).collect();
+        let pictures = scenes
+            .iter()
+            .map(|scene| raster::picture(scene, side))
+            .collect();
         Self { scenes, pictures }
     }
 
@@ -108,7 +111,10 @@ pub fn pictures(tensor: &Tensor) -> Result<Vec<Picture>> {
     Ok(values
         .chunks(side * side * 3)
         .take(batch)
-        .map(|values| Picture { side, rgb: values.iter().map(byte).collect() })
+        .map(|values| Picture {
+            side,
+            rgb: values.iter().map(byte).collect(),
+        })
         .collect())
 }
 
@@ -131,14 +137,24 @@ mod tests {
     #[test]
     fn bytes_come_back_from_tensors() {
         let batch = Batch::noisy(&mut held_out(0), Part::HeldOut, Layout::Crowded, 3);
-        let back = tensor(&batch.pictures).and_then(|t| pictures(&t)).expect("converts");
+        let back = tensor(&batch.pictures)
+            .and_then(|t| pictures(&t))
+            .expect("converts");
         assert_eq!(back, batch.pictures);
         assert!(batch.captions().is_empty());
     }
 
     #[test]
     fn purposes_have_other_pictures() {
-        let of = |purpose| Batch::clean(&mut held_out(purpose), Part::HeldOut, Layout::Captioned, SIDE, 2);
+        let of = |purpose| {
+            Batch::clean(
+                &mut held_out(purpose),
+                Part::HeldOut,
+                Layout::Captioned,
+                SIDE,
+                2,
+            )
+        };
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));
         assert_eq!(of(1).captions().len(), 2);

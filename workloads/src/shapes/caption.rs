@@ -28,12 +28,23 @@ impl Caption {
 
     /// That of a scene of one shape; `None` for other scenes.
     pub fn of(scene: &Scene) -> Option<Self> {
-        let (&[Shape { size, colour, kind, .. }], Some(place)) =
-            (scene.shapes.as_slice(), scene.place)
+        let (
+            &[
+                Shape {
+                    size, colour, kind, ..
+                },
+            ],
+            Some(place),
+        ) = (scene.shapes.as_slice(), scene.place)
         else {
             return None;
         };
-        Some(Self { size, colour, kind, place })
+        Some(Self {
+            size,
+            colour,
+            kind,
+            place,
+        })
     }
 
     /// The caption of a number below [`Caption::COUNT`]; each is one of them.
@@ -54,7 +65,9 @@ impl Caption {
     /// come.
     pub fn spread(count: usize) -> Vec<Self> {
         // 125 has no divisor in common with 432.
-        (0..count).map(|index| Self::numbered(index * 125 % Self::COUNT)).collect()
+        (0..count)
+            .map(|index| Self::numbered(index * 125 % Self::COUNT))
+            .collect()
     }
 
     /// In words.

@@ -75,7 +75,11 @@ fn time_features(time: f64) -> [f32; TIME] {
     std::array::from_fn(|index| {
         let frequency = 10_000f64.powf(-((index / 2) as f64) / (TIME / 2) as f64);
         let angle = time * frequency;
-        (if index % 2 == 0 { angle.sin() } else { angle.cos() }) as f32
+        (if index % 2 == 0 {
+            angle.sin()
+        } else {
+            angle.cos()
+        }) as f32
     })
 }
 
@@ -139,7 +143,11 @@ fn block(
     let shift = compose.linear(&format!("{name}.condition"), asked, width, Activation::None)?;
     let norm = format!("{name}.norm2");
     let inner = compose.group_norm_silu(&norm, &inner, Some(&shift), GROUPS)?;
-    let inner = compose.conv(&format!("{name}.conv2"), &inner, Conv::new(3, width).gain(0.3))?;
+    let inner = compose.conv(
+        &format!("{name}.conv2"),
+        &inner,
+        Conv::new(3, width).gain(0.3),
+    )?;
     if channels == width {
         return compose.add(x, &inner);
     }
@@ -157,6 +165,10 @@ mod tests {
         assert_eq!(shares.len(), LEVELS);
         assert!(shares.is_sorted_by(|a, b| a > b));
         assert!((shares[0] - (1.0 - 0.000_85)).abs() < 1e-12);
-        assert!((1e-4..4e-4).contains(&shares[LEVELS - 1]), "{}", shares[LEVELS - 1]);
+        assert!(
+            (1e-4..4e-4).contains(&shares[LEVELS - 1]),
+            "{}",
+            shares[LEVELS - 1]
+        );
     }
 }

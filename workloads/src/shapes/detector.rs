@@ -98,7 +98,10 @@ pub fn boxes(numbers: &[f32], least_score: f32) -> Vec<Found> {
     all.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Found> = Vec::new();
     for found in all {
-        if kept.iter().all(|other| other.kind != found.kind || shared(other, &found) <= 0.5) {
+        if kept
+            .iter()
+            .all(|other| other.kind != found.kind || shared(other, &found) <= 0.5)
+        {
             kept.push(found);
         }
     }
@@ -116,7 +119,10 @@ fn of_cell(cell: usize, numbers: &[f32]) -> Found {
     let kinds = &numbers[5..];
     let largest = kinds.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f32 = kinds.iter().map(|score| (score - largest).exp()).sum();
-    let kind = kinds.iter().position(|score| *score >= largest).unwrap_or(0);
+    let kind = kinds
+        .iter()
+        .position(|score| *score >= largest)
+        .unwrap_or(0);
     Found {
         bounds: [x - w, y - h, x + w, y + h],
         kind,

@@ -95,9 +95,17 @@ impl Easel {
         let conditions = schedule
             .times
             .iter()
-            .map(|time| conditions(&vec![*time; asked.len()], &asked)?.to_dtype(dtype)?.to_device(device))
+            .map(|time| {
+                conditions(&vec![*time; asked.len()], &asked)?
+                    .to_dtype(dtype)?
+                    .to_device(device)
+            })
             .collect::<Result<_>>()?;
-        let scales: Vec<Vec<f32>> = schedule.input_scales.iter().map(|s| vec![single(*s)]).collect();
+        let scales: Vec<Vec<f32>> = schedule
+            .input_scales
+            .iter()
+            .map(|s| vec![single(*s)])
+            .collect();
         Ok(Self {
             manner,
             sums: schedule
@@ -105,8 +113,9 @@ impl Easel {
                 .iter()
                 .map(|update| {
                     let rows = update.coefficients.iter();
-                    let rows: Vec<Vec<f32>> =
-                        rows.map(|row| row.iter().copied().map(single).collect()).collect();
+                    let rows: Vec<Vec<f32>> = rows
+                        .map(|row| row.iter().copied().map(single).collect())
+                        .collect();
                     Coefficients::new(&rows, device)
                 })
                 .collect::<Result<_>>()?,
@@ -138,7 +147,10 @@ impl Easel {
         }
         let sample = &self.kept[&Quantity::Sample];
         sampler::noise(noise, Start::At(steps), sample)?;
-        let deviation = Coefficients::new(&[vec![single(self.schedule.initial_deviation)]], sample.device())?;
+        let deviation = Coefficients::new(
+            &[vec![single(self.schedule.initial_deviation)]],
+            sample.device(),
+        )?;
         sampler::step(&deviation, Start::At(0), &[sample], None, sample)?;
         for step in 0..steps {
             self.step(compose, step, noise)?;
@@ -169,7 +181,13 @@ impl Easel {
             let Some(target) = self.kept.get(&update.target) else {
                 bail!("the sum '{update}' writes what is only read");
             };
-            sampler::step(sums, at, &terms, update.draws_noise.then_some(noise), target)?;
+            sampler::step(
+                sums,
+                at,
+                &terms,
+                update.draws_noise.then_some(noise),
+                target,
+            )?;
         }
         Ok(())
     }

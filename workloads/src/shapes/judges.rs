@@ -50,7 +50,10 @@ pub struct Judgement {
 }
 
 fn rows(tensor: &Tensor, width: usize) -> Result<Rows, Error> {
-    let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let values = tensor
+        .to_dtype(DType::F32)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
     scored(Rows::of_f32(&values, width))
 }
 
@@ -99,7 +102,10 @@ impl Judges {
     pub fn judge(&self, drawn: &[Picture]) -> Result<Judgement, Error> {
         let drawn = tensor(drawn)?;
         let seen = classifier::network(&mut Prepared::new(self.eye.clone()), &drawn)?;
-        let found: Vec<u32> = parts(&seen.scores)?[0].contiguous()?.argmax(D::Minus1)?.to_vec1()?;
+        let found: Vec<u32> = parts(&seen.scores)?[0]
+            .contiguous()?
+            .argmax(D::Minus1)?
+            .to_vec1()?;
         let embedded = picture_tower(&mut Prepared::new(self.clip.clone()), &drawn)?;
         Ok(Judgement {
             features: rows(&seen.features, FEATURES)?,
@@ -142,18 +148,20 @@ impl Judges {
     /// There are fewer drawings than a distance needs.
     pub fn distance(&self, found: &Judgement) -> Result<FrechetDistance, Error> {
         let (name, level) = (&self.names[0], Level::P95);
-        scored(frechet::measure(&found.features, &self.reference, name, SEED, level))
+        scored(frechet::measure(
+            &found.features,
+            &self.reference,
+            name,
+            SEED,
+            level,
+        ))
     }
 
     /// Accuracy less that of other drawings of the same captions and noise, at 90 %.
     ///
     /// # Errors
     /// There are no drawings.
-    pub fn accuracy_beside(
-        &self,
-        found: &Judgement,
-        other: &Judgement,
-    ) -> Result<Interval, Error> {
+    pub fn accuracy_beside(&self, found: &Judgement, other: &Judgement) -> Result<Interval, Error> {
         let compared = ranking::compare(&found.right, &other.right, Level::P90);
         Ok(scored(compared)?.difference)
     }
@@ -165,7 +173,13 @@ impl Judges {
     pub fn fit_beside(&self, found: &Judgement, other: &Judgement) -> Result<Interval, Error> {
         let (pair, prompts) = ((&found.seen, &other.seen), self.prompts());
         let convention = Convention::Torchmetrics;
-        scored(caption_fit::difference(pair, &self.said, &prompts, convention, Level::P90))
+        scored(caption_fit::difference(
+            pair,
+            &self.said,
+            &prompts,
+            convention,
+            Level::P90,
+        ))
     }
 
     /// Distance less that of other drawings of the same captions and noise, at 90 %.
@@ -178,7 +192,12 @@ impl Judges {
         other: &Judgement,
     ) -> Result<FrechetDifference, Error> {
         let (left, right) = (&found.features, &other.features);
-        scored(frechet::difference(left, right, &self.reference, Level::P90))
+        scored(frechet::difference(
+            left,
+            right,
+            &self.reference,
+            Level::P90,
+        ))
     }
 
     /// Each caption is a prompt of its own.

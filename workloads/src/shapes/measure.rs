@@ -32,14 +32,20 @@ pub fn classes(batch: &Batch, scores: &Tensor) -> Result<[(&'static str, Vec<boo
     let [kinds, sizes, places] = parts(scores)?;
     let hits = |scores: &Tensor, class: fn(&Caption) -> usize| -> Result<Vec<bool>, Error> {
         let width = scores.dim(1)?;
-        let rows = scored(Rows::of_f32(&scores.flatten_all()?.to_vec1::<f32>()?, width))?;
+        let rows = scored(Rows::of_f32(
+            &scores.flatten_all()?.to_vec1::<f32>()?,
+            width,
+        ))?;
         let wanted: Vec<usize> = captions.iter().map(class).collect();
         scored(ranking::hits(&rows, &wanted, 1))
     };
     Ok([
         ("top1_kind_and_colour", hits(&kinds, Caption::class)?),
         ("top1_size", hits(&sizes, |caption| caption.size as usize)?),
-        ("top1_place", hits(&places, |caption| caption.place.class())?),
+        (
+            "top1_place",
+            hits(&places, |caption| caption.place.class())?,
+        ),
     ])
 }
 
@@ -48,7 +54,10 @@ pub fn classes(batch: &Batch, scores: &Tensor) -> Result<[(&'static str, Vec<boo
 /// # Errors
 /// The scores have another shape.
 pub fn masks(scores: &Tensor) -> TensorResult<Vec<Vec<u8>>> {
-    let classes = scores.argmax(D::Minus1)?.flatten_from(1)?.to_vec2::<u32>()?;
+    let classes = scores
+        .argmax(D::Minus1)?
+        .flatten_from(1)?
+        .to_vec2::<u32>()?;
     let byte = |class: u32| u8::try_from(class).expect("classes are five");
     Ok(classes
         .into_iter()
@@ -76,7 +85,9 @@ pub fn mean_iou(confusions: &[Confusion]) -> f64 {
     let shares: Vec<f64> = (0..CLASSES)
         .filter_map(|class| {
             let both = sum(class, class);
-            let either: u64 = (0..CLASSES).map(|other| sum(class, other) + sum(other, class)).sum();
+            let either: u64 = (0..CLASSES)
+                .map(|other| sum(class, other) + sum(other, class))
+                .sum();
             let union = either - both;
             (union > 0).then(|| both as f64 / union as f64)
         })
@@ -91,7 +102,12 @@ pub fn pixel_accuracy(confusions: &[Confusion]) -> f64 {
         let pairs = (0..CLASSES).flat_map(|truth| (0..CLASSES).map(move |found| (truth, found)));
         pairs
             .filter(|(truth, found)| holds(*truth, *found))
-            .map(|(truth, found)| confusions.iter().map(|one| one.count(truth, found)).sum::<u64>())
+            .map(|(truth, found)| {
+                confusions
+                    .iter()
+                    .map(|one| one.count(truth, found))
+                    .sum::<u64>()
+            })
             .sum()
     };
     count(|truth, found| truth == found) as f64 / count(|_, _| true).max(1) as f64
@@ -99,7 +115,11 @@ pub fn pixel_accuracy(confusions: &[Confusion]) -> f64 {
 
 /// A picture of bytes as the metrics take it.
 pub(super) fn as_scored(picture: &Picture) -> Result<Scored<u8>, Error> {
-    scored(Scored::new(Size::square(picture.side), 3, picture.rgb.clone()))
+    scored(Scored::new(
+        Size::square(picture.side),
+        3,
+        picture.rgb.clone(),
+    ))
 }
 
 /// Mean squared error and structural similarity of each picture beside the true one, over bytes.
@@ -111,7 +131,12 @@ pub fn beside_truth(found: &[Picture], truth: &[Picture]) -> Result<[Vec<f64>; 2
     for (found, truth) in found.iter().zip(truth) {
         let (found, truth) = (as_scored(found)?, as_scored(truth)?);
         squares.push(scored(pair::mean_squared_error(&found, &truth))?);
-        similarities.push(scored(pair::ssim(&found, &truth, 255.0, pair::Border::Valid))?);
+        similarities.push(scored(pair::ssim(
+            &found,
+            &truth,
+            255.0,
+            pair::Border::Valid,
+        ))?);
     }
     Ok([squares, similarities])
 }
@@ -122,7 +147,10 @@ pub fn beside_truth(found: &[Picture], truth: &[Picture]) -> Result<[Vec<f64>; 2
 /// The numbers have another shape.
 pub fn boxes(numbers: &Tensor, least_score: f32) -> TensorResult<Vec<Vec<Found>>> {
     let numbers = numbers.flatten_from(1)?.to_vec2::<f32>()?;
-    Ok(numbers.iter().map(|numbers| detector::boxes(numbers, least_score)).collect())
+    Ok(numbers
+        .iter()
+        .map(|numbers| detector::boxes(numbers, least_score))
+        .collect())
 }
 
 /// What a detector found, and what is there, in pixels.

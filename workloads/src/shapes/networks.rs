@@ -7,6 +7,7 @@ use super::batch::SIDE;
 use super::caption::WORDS;
 use super::compose::{Compose, Trainable};
 use super::{classifier, clip, denoiser, detector, segmenter, upscaler};
+use crate::Error;
 use crate::checkpoint::Spelling;
 use crate::job::Job;
 use crate::job::precision::Precision;
@@ -14,7 +15,6 @@ use crate::job::task::{Pictures, Task};
 use crate::job::word::Origin;
 use crate::training::Variables;
 use crate::weights::{Places, Weights};
-use crate::Error;
 
 /// A network of this room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,9 @@ impl Network {
         let picture = Tensor::zeros((1, SIDE, SIDE, 3), DType::F32, &Device::Cpu)?;
         self.pass(&mut compose, &picture)?;
         let named = variables.sorted().into_iter();
-        Ok(named.map(|(name, variable)| (name, variable.dims().to_vec())).collect())
+        Ok(named
+            .map(|(name, variable)| (name, variable.dims().to_vec()))
+            .collect())
     }
 
     /// The trained weights, and what tells them from others.
@@ -106,7 +108,10 @@ impl Network {
         dtype: DType,
         device: &Device,
     ) -> std::result::Result<(VarBuilder<'static>, String), Error> {
-        let pictures = Pictures { batch: 1, resolution_px: SIDE };
+        let pictures = Pictures {
+            batch: 1,
+            resolution_px: SIDE,
+        };
         let job = Job {
             origin: Origin::Tiny,
             ..Job::plain(self.model(), Precision::F32, Task::See(pictures))
@@ -129,18 +134,27 @@ mod tests {
     fn what_is_measured_is_what_was_trained() {
         for network in Network::ALL {
             let variables = Variables::seeded(7);
-            let values: Vec<f32> = (0..2 * SIDE * SIDE * 3).map(|i| ((i * 31 % 97) as f32 - 48.0) / 50.0).collect();
-            let pictures = Tensor::from_vec(values, (2, SIDE, SIDE, 3), &Device::Cpu).expect("made");
+            let values: Vec<f32> = (0..2 * SIDE * SIDE * 3)
+                .map(|i| ((i * 31 % 97) as f32 - 48.0) / 50.0)
+                .collect();
+            let pictures =
+                Tensor::from_vec(values, (2, SIDE, SIDE, 3), &Device::Cpu).expect("made");
             let mut trainable = Trainable::new(variables.builder());
             let wanted = network.pass(&mut trainable, &pictures).expect("computes");
             let mut prepared = Prepared::new(variables.builder());
             for _ in 0..2 {
                 let found = network.pass(&mut prepared, &pictures).expect("computes");
                 assert_eq!(found.dims(), wanted.dims());
-                let apart = found.sub(&wanted).and_then(|d| d.abs()?.max_all()?.to_scalar::<f32>());
+                let apart = found
+                    .sub(&wanted)
+                    .and_then(|d| d.abs()?.max_all()?.to_scalar::<f32>());
                 let largest = wanted.abs().and_then(|w| w.max_all()?.to_scalar::<f32>());
                 let (apart, largest) = (apart.expect("a number"), largest.expect("a number"));
-                assert!(apart < 2e-5 * largest, "{}: {apart} of {largest}", network.model());
+                assert!(
+                    apart < 2e-5 * largest,
+                    "{}: {apart} of {largest}",
+                    network.model()
+                );
             }
         }
     }
@@ -152,7 +166,11 @@ mod tests {
         for network in Network::ALL {
             let count = parameters(&network.tensors().expect("lists"));
             // 2 MiB in f32.
-            assert!((10_000..500_000).contains(&count), "{}: {count}", network.model());
+            assert!(
+                (10_000..500_000).contains(&count),
+                "{}: {count}",
+                network.model()
+            );
         }
     }
 }

@@ -166,7 +166,12 @@ mod tests {
         for _ in 0..20 {
             let scene = Scene::crowded(&mut rng, Part::Training);
             let (small, halved) = (picture(&scene, 32), picture(&scene, 64).halved());
-            let most = small.rgb.iter().zip(&halved.rgb).map(|(a, b)| a.abs_diff(*b)).max();
+            let most = small
+                .rgb
+                .iter()
+                .zip(&halved.rgb)
+                .map(|(a, b)| a.abs_diff(*b))
+                .max();
             // Other points are asked, so a few of them differ at an edge.
             assert!(most < Some(60), "{most:?}");
         }
@@ -191,7 +196,10 @@ mod tests {
 
     #[test]
     fn noise_has_no_bias_and_keeps_its_bound() {
-        let mut picture = Picture { side: 64, rgb: vec![128; 64 * 64 * 3] };
+        let mut picture = Picture {
+            side: 64,
+            rgb: vec![128; 64 * 64 * 3],
+        };
         picture.add_noise(&mut ChaCha8Rng::seed_from_u64(7), 30);
         assert!(picture.rgb.iter().all(|byte| (98..=158).contains(byte)));
         let mean = picture.rgb.iter().map(|b| f64::from(*b)).sum::<f64>() / (64.0 * 64.0 * 3.0);

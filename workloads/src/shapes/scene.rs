@@ -237,9 +237,7 @@ impl Shape {
             Kind::Square => dx <= r * 7 / 8 && dy.abs() <= r * 7 / 8,
             // From no width at the tip to the full width 7/4 radii below.
             Kind::Triangle => dy >= -r && dy <= r * 3 / 4 && 7 * dx <= 4 * (dy + r),
-            Kind::Cross => {
-                (3 * dx <= r && dy.abs() <= r) || (3 * dy.abs() <= r && dx <= r)
-            }
+            Kind::Cross => (3 * dx <= r && dy.abs() <= r) || (3 * dy.abs() <= r && dx <= r),
         }
     }
 
@@ -429,7 +427,10 @@ mod tests {
             }
         }
         assert_eq!(counts[0], 0);
-        assert!(counts[1..].iter().all(|count| (250..420).contains(count)), "{counts:?}");
+        assert!(
+            counts[1..].iter().all(|count| (250..420).contains(count)),
+            "{counts:?}"
+        );
     }
 
     #[test]
@@ -443,7 +444,11 @@ mod tests {
             y: 100,
             radius: 80,
         };
-        let small = Shape { radius: 40, x: 200, ..square };
+        let small = Shape {
+            radius: 40,
+            x: 200,
+            ..square
+        };
         // 20 of 80 units wide.
         assert_eq!(square.overlap_percent(&small), 25);
         assert_eq!(small.overlap_percent(&square), 25);
@@ -482,7 +487,10 @@ mod tests {
             let shape = at(kind);
             let [left, top, right, bottom] = shape.bounds();
             let row = if kind == Kind::Triangle { bottom } else { 0 };
-            assert!(shape.covers(left, row) && shape.covers(right, row), "{kind:?}");
+            assert!(
+                shape.covers(left, row) && shape.covers(right, row),
+                "{kind:?}"
+            );
             assert!(!shape.covers(left - 1, row) && !shape.covers(right + 1, row));
             assert!(shape.covers(0, top) && shape.covers(0, bottom), "{kind:?}");
             assert!(!shape.covers(0, top - 1) && !shape.covers(0, bottom + 1));

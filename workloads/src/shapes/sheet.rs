@@ -23,9 +23,7 @@ impl Sheet {
     /// An empty sheet with cells of this many pixels along a side.
     pub fn new(columns: usize, rows: usize, cell: usize) -> Self {
         let cell = u32::try_from(cell).expect("a small picture");
-        let side = |count: usize| {
-            u32::try_from(count).expect("few pictures") * (cell + GAP) + GAP
-        };
+        let side = |count: usize| u32::try_from(count).expect("few pictures") * (cell + GAP) + GAP;
         Self {
             image: RgbImage::from_pixel(side(columns), side(rows), PAPER),
             cell,
@@ -65,7 +63,8 @@ impl Sheet {
         let at = |part: f32| ((part * self.cell as f32).round().max(0.0) as u32).min(last);
         let [left, top, right, bottom] = bounds.map(at);
         let mut put = |x: u32, y: u32| {
-            self.image.put_pixel(corner[0] + x, corner[1] + y, Rgb(colour));
+            self.image
+                .put_pixel(corner[0] + x, corner[1] + y, Rgb(colour));
         };
         for x in left..=right {
             put(x, top);
@@ -78,9 +77,8 @@ impl Sheet {
     }
 
     fn corner(&self, column: usize, row: usize) -> [u32; 2] {
-        [column, row].map(|index| {
-            GAP + u32::try_from(index).expect("few pictures") * (self.cell + GAP)
-        })
+        [column, row]
+            .map(|index| GAP + u32::try_from(index).expect("few pictures") * (self.cell + GAP))
     }
 
     /// Writes the sheet as a PNG.

@@ -17,7 +17,7 @@ use super::networks::Network;
 use crate::Error;
 use crate::weights::Places;
 
-pub use record::{Beside, Cell, ModelRecord, Record, Verdict, Variant};
+pub use record::{Beside, Cell, ModelRecord, Record, Variant, Verdict};
 
 /// Version of the format. Changelog: 1 = first.
 pub const SCHEMA: u32 = 1;

@@ -21,8 +21,16 @@ pub const FACTOR: usize = 2;
 pub fn network(compose: &mut dyn Compose, pictures: &Tensor) -> Result<Tensor> {
     let mut x = compose.conv("head", pictures, Conv::new(3, WIDTH))?;
     for block in 0..BLOCKS {
-        let inner = compose.conv(&format!("block{block}.conv1"), &x, Conv::new(3, WIDTH).relu())?;
-        let inner = compose.conv(&format!("block{block}.conv2"), &inner, Conv::new(3, WIDTH).gain(0.3))?;
+        let inner = compose.conv(
+            &format!("block{block}.conv1"),
+            &x,
+            Conv::new(3, WIDTH).relu(),
+        )?;
+        let inner = compose.conv(
+            &format!("block{block}.conv2"),
+            &inner,
+            Conv::new(3, WIDTH).gain(0.3),
+        )?;
         x = compose.add(&x, &inner)?;
     }
     let x = compose.conv("tail", &x, Conv::new(3, 3 * FACTOR * FACTOR).gain(0.1))?;

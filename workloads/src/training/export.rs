@@ -49,7 +49,13 @@ pub fn export(
         ));
     }
     let material = course.material();
-    let log = log(course, &material, trained, name, &hex(&Sha256::digest(&bytes)));
+    let log = log(
+        course,
+        &material,
+        trained,
+        name,
+        &hex(&Sha256::digest(&bytes)),
+    );
     let tokenizer = course.tokenizer();
     write_json(&folder.join("config.json"), &course.config())?;
     if let Some(tokenizer) = &tokenizer {
@@ -142,7 +148,11 @@ fn readme(course: &dyn Course, material: &Material, trained: &Trained, name: &st
          involved.\n",
         what = capital(course.what()),
         material = material.what,
-        unseen = if course.tokenizer().is_some() { "documents" } else { "pictures" },
+        unseen = if course.tokenizer().is_some() {
+            "documents"
+        } else {
+            "pictures"
+        },
         source = material.source,
         steps = trained.recipe.steps,
         seed = trained.seed,

@@ -61,11 +61,18 @@ impl Compose for Counted {
 
     fn conv(&mut self, _name: &str, x: &Tensor, conv: Conv) -> Result<Tensor> {
         let (batch, height, width, channels) = x.dims4()?;
-        let Conv { outputs, kernel, stride, activation, .. } = conv;
+        let Conv {
+            outputs,
+            kernel,
+            stride,
+            activation,
+            ..
+        } = conv;
         let side = |length: usize| (length - 1) / stride + 1;
         let pixels = batch * side(height) * side(width);
         let window = (kernel * kernel * channels) as u64;
-        self.tally.linear(pixels as u64, window, outputs as u64, outputs as u64);
+        self.tally
+            .linear(pixels as u64, window, outputs as u64, outputs as u64);
         if activation == Activation::Silu {
             self.tally.fused((pixels * outputs) as u64, SILU_OPERATIONS);
         }
@@ -80,9 +87,11 @@ impl Compose for Counted {
         activation: Activation,
     ) -> Result<Tensor> {
         let (rows, inputs) = x.dims2()?;
-        self.tally.linear(rows as u64, inputs as u64, outputs as u64, outputs as u64);
+        self.tally
+            .linear(rows as u64, inputs as u64, outputs as u64, outputs as u64);
         if activation != Activation::None {
-            self.tally.elementwise((rows * outputs) as u64, SILU_OPERATIONS, 2.0);
+            self.tally
+                .elementwise((rows * outputs) as u64, SILU_OPERATIONS, 2.0);
         }
         self.out(&[rows, outputs])
     }
@@ -112,7 +121,11 @@ impl Compose for Counted {
 
     fn pixel_shuffle(&mut self, x: &Tensor, factor: usize) -> Result<Tensor> {
         let (b, h, w, c) = x.dims4()?;
-        self.moved(&[b, h * factor, w * factor, c / (factor * factor)], 0.0, 2.0)
+        self.moved(
+            &[b, h * factor, w * factor, c / (factor * factor)],
+            0.0,
+            2.0,
+        )
     }
 
     fn concat(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {

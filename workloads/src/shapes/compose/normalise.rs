@@ -44,7 +44,10 @@ impl Extent {
     }
 
     /// Mean, and one by the deviation, of a group.
-    #[expect(clippy::cast_precision_loss, reason = "a picture has far fewer than 2^53 values")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a picture has far fewer than 2^53 values"
+    )]
     fn moments(&self, picture: &[f32], group: usize) -> (f64, f64) {
         let (mut sum, mut squares) = (0f64, 0f64);
         self.for_each(group, |place| {
@@ -58,7 +61,10 @@ impl Extent {
         (mean, 1.0 / (variance + f64::from(EPSILON)).sqrt())
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a picture has far fewer than 2^53 values")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a picture has far fewer than 2^53 values"
+    )]
     fn count(&self) -> f64 {
         (self.pixels * self.group) as f64
     }

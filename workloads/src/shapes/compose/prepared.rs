@@ -5,10 +5,10 @@
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::VarBuilder;
+use ops::activation;
 use ops::image::{self, Geometry};
 use ops::linear::Linear;
 use ops::norm::GroupNorm;
-use ops::activation;
 
 use super::{Activation, Compose, Conv, EPSILON};
 
@@ -37,7 +37,11 @@ enum Layer {
 impl Prepared {
     /// Over these weights; nothing is loaded yet.
     pub const fn new(weights: VarBuilder<'static>) -> Self {
-        Self { weights, steps: Vec::new(), next: 0 }
+        Self {
+            weights,
+            steps: Vec::new(),
+            next: 0,
+        }
     }
 
     /// Makes the next pass the first again: it may have other shapes.
@@ -94,7 +98,12 @@ impl Compose for Prepared {
 
     fn conv(&mut self, name: &str, x: &Tensor, conv: Conv) -> Result<Tensor> {
         let (batch, height, width, channels) = x.dims4()?;
-        let Conv { outputs, kernel, stride, .. } = conv;
+        let Conv {
+            outputs,
+            kernel,
+            stride,
+            ..
+        } = conv;
         let side = |length: usize| (length - 1) / stride + 1;
         let shape = [batch, side(height), side(width), outputs];
         let step = self.step(name, &shape, |weights| {
@@ -169,7 +178,9 @@ impl Compose for Prepared {
     fn patches(&mut self, x: &Tensor, size: usize) -> Result<Tensor> {
         let (b, h, w, c) = x.dims4()?;
         let (rows, columns, channels) = (h / size, w / size, size * size * c);
-        let step = self.step("patches", &[b, rows * columns, channels], |_| Ok(Layer::Nothing))?;
+        let step = self.step("patches", &[b, rows * columns, channels], |_| {
+            Ok(Layer::Nothing)
+        })?;
         image::patches(x, size, &step.out)?;
         step.out.reshape((b, rows, columns, channels))
     }

@@ -23,11 +23,13 @@ impl Trainable {
         #[expect(clippy::cast_precision_loss, reason = "inputs are far fewer than 2^53")]
         let stdev = gain / (inputs as f64).sqrt();
         let init = Init::Randn { mean: 0.0, stdev };
-        self.weights.get_with_hints(shape, &format!("{name}.weight"), init)
+        self.weights
+            .get_with_hints(shape, &format!("{name}.weight"), init)
     }
 
     fn bias(&self, name: &str, length: usize) -> Result<Tensor> {
-        self.weights.get_with_hints(length, &format!("{name}.bias"), Init::Const(0.0))
+        self.weights
+            .get_with_hints(length, &format!("{name}.bias"), Init::Const(0.0))
     }
 }
 
@@ -44,7 +46,13 @@ impl Compose for Trainable {
 
     fn conv(&mut self, name: &str, x: &Tensor, conv: Conv) -> Result<Tensor> {
         let (batch, height, width, channels) = x.dims4()?;
-        let Conv { outputs, kernel, stride, activation, gain } = conv;
+        let Conv {
+            outputs,
+            kernel,
+            stride,
+            activation,
+            gain,
+        } = conv;
         let weight = self.weight(name, &[outputs, channels, kernel, kernel], gain)?;
         let bias = self.bias(name, outputs)?;
         let rows = match (kernel, stride) {
@@ -90,7 +98,9 @@ impl Compose for Trainable {
             None => x.clone(),
         };
         let one = Init::Const(1.0);
-        let weight = self.weights.get_with_hints(channels, &format!("{name}.weight"), one)?;
+        let weight = self
+            .weights
+            .get_with_hints(channels, &format!("{name}.weight"), one)?;
         let bias = self.bias(name, channels)?;
         x.contiguous()?
             .apply_op1(Normalise { groups })?
@@ -139,7 +149,9 @@ mod tests {
 
     fn input(shape: (usize, usize, usize, usize)) -> Tensor {
         let count = shape.0 * shape.1 * shape.2 * shape.3;
-        let values: Vec<f32> = (0..count).map(|i| ((i * 37 % 101) as f32 - 50.0) / 29.0).collect();
+        let values: Vec<f32> = (0..count)
+            .map(|i| ((i * 37 % 101) as f32 - 50.0) / 29.0)
+            .collect();
         Tensor::from_vec(values, shape, &Device::Cpu).expect("a tensor")
     }
 
@@ -156,7 +168,10 @@ mod tests {
         for stride in [1, 2] {
             let variables = Variables::seeded(3);
             let x = Var::from_tensor(&input((2, 6, 8, 3))).expect("a variable");
-            let conv = Conv { stride, ..Conv::new(3, 5) };
+            let conv = Conv {
+                stride,
+                ..Conv::new(3, 5)
+            };
             let ours = Trainable::new(variables.builder())
                 .conv("c", x.as_tensor(), conv)
                 .expect("computes");
@@ -187,11 +202,16 @@ mod tests {
         let ours = x.apply_op1(Normalise { groups }).expect("computes");
         let formula = || -> Result<Tensor> {
             // [batch, pixels, groups, channels] to [batch, groups, all]
-            let grouped = x.reshape((2, 12, 2, 3))?.permute((0, 2, 1, 3))?.reshape((2, 2, 36))?;
+            let grouped = x
+                .reshape((2, 12, 2, 3))?
+                .permute((0, 2, 1, 3))?
+                .reshape((2, 2, 36))?;
             let centred = grouped.broadcast_sub(&grouped.mean_keepdim(2)?)?;
             let variance = centred.sqr()?.mean_keepdim(2)?;
             let y = centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)?;
-            y.reshape((2, 2, 12, 3))?.permute((0, 2, 1, 3))?.reshape((2, 3, 4, 6))
+            y.reshape((2, 2, 12, 3))?
+                .permute((0, 2, 1, 3))?
+                .reshape((2, 3, 4, 6))
         };
         let theirs = formula().expect("computes");
         assert!(largest_difference(&ours, &theirs) < 1e-5);
@@ -213,7 +233,9 @@ mod tests {
         assert_eq!(largest_difference(&back, &x), 0.0);
         let large = compose.upsample(&x, 2).expect("computes");
         let at = |t: &Tensor, y, x| -> f32 {
-            t.get(1).and_then(|t| t.get(y)?.get(x)?.get(0)?.to_scalar()).expect("a number")
+            t.get(1)
+                .and_then(|t| t.get(y)?.get(x)?.get(0)?.to_scalar())
+                .expect("a number")
         };
         assert_eq!(large.dims(), [2, 8, 12, 1]);
         assert_eq!(at(&large, 5, 8), at(&x, 2, 4));

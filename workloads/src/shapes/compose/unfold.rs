@@ -95,7 +95,13 @@ impl CustomOp1 for Unfold {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (batch, height, width, channels) = layout.shape().dims4()?;
         let stride = self.stride;
-        let extent = Extent { batch, height, width, channels, stride };
+        let extent = Extent {
+            batch,
+            height,
+            width,
+            channels,
+            stride,
+        };
         let pixels = values(self.name(), storage, layout)?;
         let [rows, columns] = extent.unfolded();
         let mut out = vec![0f32; rows * columns];
@@ -108,8 +114,16 @@ impl CustomOp1 for Unfold {
     fn bwd(&self, arg: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let (batch, height, width, channels) = arg.dims4()?;
         let stride = self.stride;
-        let extent = Extent { batch, height, width, channels, stride };
-        grad.contiguous()?.apply_op1_no_bwd(&Fold { extent }).map(Some)
+        let extent = Extent {
+            batch,
+            height,
+            width,
+            channels,
+            stride,
+        };
+        grad.contiguous()?
+            .apply_op1_no_bwd(&Fold { extent })
+            .map(Some)
     }
 }
 
@@ -124,7 +138,10 @@ impl CustomOp1 for Fold {
         let mut out = vec![0f32; extent.elements()];
         extent.for_each(|pixel, place| {
             let gradients = &gradients[place..place + extent.channels];
-            for (sum, gradient) in out[pixel..pixel + extent.channels].iter_mut().zip(gradients) {
+            for (sum, gradient) in out[pixel..pixel + extent.channels]
+                .iter_mut()
+                .zip(gradients)
+            {
                 *sum += gradient;
             }
         });

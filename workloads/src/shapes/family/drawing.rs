@@ -11,6 +11,7 @@ use model::resolution::Resolutions;
 use scoring::frechet::FEWEST_IMAGES;
 
 use super::{TAKES, count_of, counted, memory, phase};
+use crate::Error;
 use crate::checkpoint::Spelling;
 use crate::family::{Family, MemoryNeed, Metric, Summary, Takes};
 use crate::job::Job;
@@ -26,7 +27,6 @@ use crate::shapes::judges::Judges;
 use crate::shapes::networks::Network;
 use crate::weights::{Places, Weights};
 use crate::workload::{Observer, Outcome, Workload, info};
-use crate::Error;
 
 /// The network that draws shapes.
 #[derive(Clone, Copy, Debug)]
@@ -145,10 +145,18 @@ fn passes(drawings: &Drawings) -> usize {
 
 /// The judges whose weights lie beside those of the network that draws.
 fn judges(weights: &Weights, captions: Vec<Caption>) -> Result<Judges, Error> {
-    let folder = weights.folder().map(crate::checkpoint::Folder::files).transpose()?;
-    let models = folder
-        .and_then(|files| Some(files.first()?.parent()?.parent()?.to_owned()));
-    Judges::new(&Places { models, ..Places::default() }, captions)
+    let folder = weights
+        .folder()
+        .map(crate::checkpoint::Folder::files)
+        .transpose()?;
+    let models = folder.and_then(|files| Some(files.first()?.parent()?.parent()?.to_owned()));
+    Judges::new(
+        &Places {
+            models,
+            ..Places::default()
+        },
+        captions,
+    )
 }
 
 /// A network that draws, with everything that it needs.
@@ -168,7 +176,9 @@ impl Sketching {
     fn digest(&self) -> Result<String, Error> {
         let values: Vec<f32> = self.easel.drawn().flatten_all()?.to_vec1()?;
         outputs::check_finite(std::slice::from_ref(&values))?;
-        Ok(outputs::digest_of_values(std::iter::once(values.as_slice())))
+        Ok(outputs::digest_of_values(std::iter::once(
+            values.as_slice(),
+        )))
     }
 }
 
@@ -192,7 +202,10 @@ impl Workload for Sketching {
         Ok(())
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "drawings are far fewer than 2^53")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "drawings are far fewer than 2^53"
+    )]
     fn outcome(&self) -> Result<Outcome, Error> {
         if !self.drawn {
             return Ok(Outcome::nothing());
@@ -200,7 +213,10 @@ impl Workload for Sketching {
         let digest = self.digest()?;
         let mut quality = BTreeMap::new();
         let mut put = |name: &str, value: f64| quality.insert(name.to_owned(), value);
-        put("distinct_outputs", if digest == self.first { 1.0 } else { 2.0 });
+        put(
+            "distinct_outputs",
+            if digest == self.first { 1.0 } else { 2.0 },
+        );
         if let Some(judges) = &self.judges {
             let drawn = pictures(&self.easel.drawn().to_device(&Device::Cpu)?)?;
             let found = judges.judge(&drawn)?;
@@ -208,7 +224,10 @@ impl Workload for Sketching {
             put("caption_accuracy_by_shapes_net", accuracy);
             put("judged", drawn.len() as f64);
             if drawn.len() > 1 {
-                put("caption_fit_by_shapes_clip", judges.caption_fit(&found)?.score);
+                put(
+                    "caption_fit_by_shapes_clip",
+                    judges.caption_fit(&found)?.score,
+                );
             }
             if drawn.len() >= FEWEST_IMAGES {
                 put("fd_by_shapes_net", judges.distance(&found)?.plug_in);

@@ -72,7 +72,12 @@ impl Family for Seeing {
     }
 
     fn models(&self) -> &'static [&'static str] {
-        &["shapes-upscaler", "shapes-segmenter", "shapes-net", "shapes-detector"]
+        &[
+            "shapes-upscaler",
+            "shapes-segmenter",
+            "shapes-net",
+            "shapes-detector",
+        ]
     }
 
     fn summary(&self, model: &str) -> Summary {
@@ -114,7 +119,13 @@ impl Family for Seeing {
         let mut compose = Prepared::new(tensors);
         let seen = seen.to_dtype(dtype)?.to_device(device)?;
         let output = network.pass(&mut compose, &seen)?;
-        let looking = Looking { network, compose, batch, seen, output };
+        let looking = Looking {
+            network,
+            compose,
+            batch,
+            seen,
+            output,
+        };
         Ok(Box::new(seeing::Seeing::new(looking, weights)?))
     }
 }
@@ -124,9 +135,7 @@ fn pictures_of(network: Network, seed: u64, count: usize) -> Batch {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let part = Part::HeldOut;
     match network {
-        Network::Upscaler => {
-            Batch::clean(&mut rng, part, Layout::Crowded, FACTOR * SIDE, count)
-        }
+        Network::Upscaler => Batch::clean(&mut rng, part, Layout::Crowded, FACTOR * SIDE, count),
         Network::Detector | Network::Segmenter => {
             Batch::noisy(&mut rng, part, Layout::Crowded, count)
         }
@@ -172,11 +181,11 @@ impl Seer for Looking {
         Ok(vec![Output::of(name, &self.output)?])
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "pictures are far fewer than 2^53")]
-    fn quality(
-        &self,
-        outputs: &[Output],
-    ) -> std::result::Result<BTreeMap<String, f64>, Error> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "pictures are far fewer than 2^53"
+    )]
+    fn quality(&self, outputs: &[Output]) -> std::result::Result<BTreeMap<String, f64>, Error> {
         let Some(output) = outputs.first() else {
             return Ok(BTreeMap::new());
         };
@@ -187,7 +196,10 @@ impl Seer for Looking {
             Network::Segmenter => {
                 let confusions = measure::confusions(&self.batch, &measure::masks(&found)?)?;
                 metrics.insert("mean_iou".into(), measure::mean_iou(&confusions));
-                metrics.insert("pixel_accuracy".into(), measure::pixel_accuracy(&confusions));
+                metrics.insert(
+                    "pixel_accuracy".into(),
+                    measure::pixel_accuracy(&confusions),
+                );
             }
             Network::Upscaler => {
                 let found = crate::shapes::batch::pictures(&found)?;

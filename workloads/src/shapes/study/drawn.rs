@@ -64,7 +64,10 @@ pub(super) fn study(
     for (scheduler, steps, format) in cells() {
         let (name, dtype) = FORMATS[format];
         let model = Network::Denoiser.model();
-        observe(&format!("{model}, {} in {steps} steps, {name}", scheduler.word()));
+        observe(&format!(
+            "{model}, {} in {steps} steps, {name}",
+            scheduler.word()
+        ));
         let (weights, _) = Network::Denoiser.trained(places, dtype, &Device::Cpu)?;
         let drawn = draw(weights, scheduler, steps, judges.captions())?;
         let found = judges.judge(&drawn)?;
@@ -76,7 +79,11 @@ pub(super) fn study(
             distance: judges.distance(&found)?,
             caption_accuracy: judges.caption_accuracy(&found)?,
             caption_fit: judges.caption_fit(&found)?,
-            right: found.right.iter().map(|right| if *right { '1' } else { '0' }).collect(),
+            right: found
+                .right
+                .iter()
+                .map(|right| if *right { '1' } else { '0' })
+                .collect(),
             beside_f32: BTreeMap::new(),
             distance_beside_f32: None,
         };
@@ -90,7 +97,10 @@ pub(super) fn study(
             let put = |name: &str, beside| (name.to_owned(), beside);
             cell.beside_f32 = BTreeMap::from([
                 put("caption_accuracy", Beside::new(accuracy, of_reference)),
-                put("caption_fit", Beside::new(fit, judges.caption_fit(reference)?.score)),
+                put(
+                    "caption_fit",
+                    Beside::new(fit, judges.caption_fit(reference)?.score),
+                ),
             ]);
             cell.distance_beside_f32 = Some(judges.distance_beside(&found, reference)?);
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use scoring::clip::CaptionFit;
 use scoring::frechet::{FrechetDifference, FrechetDistance};
-use serde::{Deserialize, Serialize};
 use scoring::interval::Interval;
+use serde::{Deserialize, Serialize};
 
 /// A study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,7 +87,11 @@ impl Beside {
         } else {
             Verdict::Undecided
         };
-        Self { difference, margin, verdict }
+        Self {
+            difference,
+            margin,
+            verdict,
+        }
     }
 }
 
@@ -126,7 +130,8 @@ mod tests {
     #[test]
     fn a_verdict_follows_from_the_interval_and_a_twentieth_of_the_reference() {
         let of = |value: f64, half: f64| {
-            let interval = Interval::symmetric(value, half, Level::P90, 9, Method::PairedDifferenceT);
+            let interval =
+                Interval::symmetric(value, half, Level::P90, 9, Method::PairedDifferenceT);
             Beside::new(interval, 0.8).verdict
         };
         assert_eq!(of(0.0, 0.03), Verdict::Retained);

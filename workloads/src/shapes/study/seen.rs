@@ -45,7 +45,11 @@ pub(super) type Study = fn(&mut Judged, &str, VarBuilder<'static>) -> Result<(),
 impl Judged {
     /// Adds a metric of a variant.
     fn put(&mut self, variant: &str, metric: &str, interval: Interval, beside: Option<Beside>) {
-        if self.variants.last().is_none_or(|last| last.variant != variant) {
+        if self
+            .variants
+            .last()
+            .is_none_or(|last| last.variant != variant)
+        {
             self.variants.push(Variant {
                 variant: variant.to_owned(),
                 metrics: BTreeMap::new(),
@@ -54,7 +58,9 @@ impl Judged {
         }
         if let Some(variant) = self.variants.last_mut() {
             variant.metrics.insert(metric.to_owned(), interval);
-            variant.beside_f32.extend(beside.map(|beside| (metric.to_owned(), beside)));
+            variant
+                .beside_f32
+                .extend(beside.map(|beside| (metric.to_owned(), beside)));
         }
     }
 
@@ -152,11 +158,15 @@ pub(super) fn captions(
     let count = 8 * BATCH;
     let mut rng = held_out(PURPOSES[1]);
     let batch = Batch::clean(&mut rng, Part::HeldOut, Layout::Captioned, SIDE, count);
-    judged.task = format!("finds the caption of {count} pictures among {}", Caption::COUNT);
+    judged.task = format!(
+        "finds the caption of {count} pictures among {}",
+        Caption::COUNT
+    );
     let dtype = weights.dtype();
     let seen = passes(weights.clone(), &batch.pictures, picture_tower)?;
-    let all: Vec<Option<Caption>> =
-        (0..Caption::COUNT).map(|number| Some(Caption::numbered(number))).collect();
+    let all: Vec<Option<Caption>> = (0..Caption::COUNT)
+        .map(|number| Some(Caption::numbered(number)))
+        .collect();
     let said = caption_tower(&mut Prepared::new(weights), &bags(&all)?.to_dtype(dtype)?)?;
     let cosines = normalised(&seen)?.matmul(&normalised(&said.to_dtype(DType::F32)?)?.t()?)?;
     let nearest: Vec<u32> = cosines.argmax(D::Minus1)?.to_vec1()?;
@@ -193,7 +203,10 @@ pub(super) fn masks(
         let difference = jackknife::over_images("mean IoU", count, Level::P90, |kept| {
             Ok(of(&confusions, kept) - of(reference, kept))
         });
-        Some(Beside::new(scored(difference)?, measure::mean_iou(reference)))
+        Some(Beside::new(
+            scored(difference)?,
+            measure::mean_iou(reference),
+        ))
     };
     if judged.confusions.is_empty() {
         judged.confusions = confusions;
@@ -223,7 +236,10 @@ pub(super) fn enlarged(
     let small: Vec<Picture> = batch.pictures.iter().map(Picture::halved).collect();
     let judge = |judged: &mut Judged, names: [&'static str; 2], found: &[Picture]| {
         let [squares, similarities] = measure::beside_truth(found, &batch.pictures)?;
-        let decibels = squares.iter().map(|square| pair::decibels(*square, 255.0)).collect();
+        let decibels = squares
+            .iter()
+            .map(|square| pair::decibels(*square, 255.0))
+            .collect();
         judged.put_values(variant, names[0], decibels)?;
         judged.put_values(variant, names[1], similarities)
     };
@@ -286,11 +302,20 @@ pub(super) fn found_boxes(
     seen: &[Picture],
     least_score: f32,
 ) -> Result<Vec<Vec<Found>>, Error> {
-    Ok(measure::boxes(&passes(weights, seen, detector::network)?, least_score)?)
+    Ok(measure::boxes(
+        &passes(weights, seen, detector::network)?,
+        least_score,
+    )?)
 }
 
 /// The width of an interval around another value: that of the jackknife around the plain score.
 fn around(interval: Interval, value: f64) -> Interval {
     let half_width = (interval.high - interval.low) / 2.0;
-    Interval::symmetric(value, half_width, interval.level, interval.n, interval.method)
+    Interval::symmetric(
+        value,
+        half_width,
+        interval.level,
+        interval.n,
+        interval.method,
+    )
 }

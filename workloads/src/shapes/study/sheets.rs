@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device};
 
-use super::drawn::{Shown, STEPS, draw};
+use super::drawn::{STEPS, Shown, draw};
 use super::seen::{bicubic, found_boxes, found_large, found_masks};
 use crate::Error;
 use crate::corpus::Part;
@@ -54,7 +54,12 @@ fn captioned(places: &Places) -> Result<Sheet, Error> {
         for kind in Kind::ALL {
             for (index, colour) in Colour::ALL.iter().chain(&Colour::ALL).enumerate() {
                 let place = Place::of_class((captions.len() / COLUMNS + index) % Place::COUNT);
-                captions.push(Caption { size, colour: *colour, kind, place });
+                captions.push(Caption {
+                    size,
+                    colour: *colour,
+                    kind,
+                    place,
+                });
             }
         }
     }
@@ -89,7 +94,10 @@ fn boxes(places: &Places) -> Result<Sheet, Error> {
     let batch = Batch::noisy(&mut rng, Part::HeldOut, Layout::Crowded, count);
     let (weights, _) = Network::Detector.trained(places, DType::F32, &Device::Cpu)?;
     let mut sheet = Sheet::new(COLUMNS, 4, 2 * CELL);
-    for (index, found) in found_boxes(weights, &batch.pictures, 0.5)?.iter().enumerate() {
+    for (index, found) in found_boxes(weights, &batch.pictures, 0.5)?
+        .iter()
+        .enumerate()
+    {
         let (column, row) = (index % COLUMNS, index / COLUMNS * 2);
         sheet.put(column, row, &batch.pictures[index]);
         sheet.put(column, row + 1, &batch.pictures[index]);
@@ -113,7 +121,10 @@ fn masks(places: &Places) -> Result<Sheet, Error> {
     let found = found_masks(weights, &batch.pictures)?;
     let coloured = |classes: &[u8]| Picture {
         side: SIDE,
-        rgb: classes.iter().flat_map(|class| PALETTE[usize::from(*class)]).collect(),
+        rgb: classes
+            .iter()
+            .flat_map(|class| PALETTE[usize::from(*class)])
+            .collect(),
     };
     let mut sheet = Sheet::new(COLUMNS, 3, CELL);
     for (column, found) in found.iter().enumerate() {

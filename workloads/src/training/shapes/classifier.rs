@@ -22,7 +22,11 @@ const JUDGED: usize = 1024;
 const PURPOSE: u64 = 1;
 
 /// Names of the metrics, in the order of the scores.
-const METRICS: [&str; 3] = ["accuracy_kind_and_colour", "accuracy_size", "accuracy_place"];
+const METRICS: [&str; 3] = [
+    "accuracy_kind_and_colour",
+    "accuracy_size",
+    "accuracy_place",
+];
 
 pub(in crate::training) struct Classifier {
     held_out: Batch,

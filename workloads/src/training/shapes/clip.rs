@@ -55,9 +55,13 @@ fn different(mut batch: Batch) -> Batch {
     let mut first = captions.iter().map(|caption| seen.insert(*caption));
     let kept: Vec<bool> = first.by_ref().collect();
     let mut kept_scenes = kept.iter();
-    batch.scenes.retain(|_| kept_scenes.next().copied().unwrap_or(false));
+    batch
+        .scenes
+        .retain(|_| kept_scenes.next().copied().unwrap_or(false));
     let mut kept_pictures = kept.iter();
-    batch.pictures.retain(|_| kept_pictures.next().copied().unwrap_or(false));
+    batch
+        .pictures
+        .retain(|_| kept_pictures.next().copied().unwrap_or(false));
     batch
 }
 
@@ -99,7 +103,11 @@ impl Course for Clip {
             .zip(self.held_out.captions())
             .filter(|(number, caption)| all[**number as usize] == *caption)
             .count();
-        Ok([("caption_found_of_432".to_owned(), share(right, nearest.len()))].into())
+        Ok([(
+            "caption_found_of_432".to_owned(),
+            share(right, nearest.len()),
+        )]
+        .into())
     }
 
     fn config(&self) -> Value {

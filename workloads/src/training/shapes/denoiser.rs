@@ -69,7 +69,10 @@ impl Denoiser {
             .collect();
         let factors = |of: fn(f64) -> f64| -> Result<Tensor, Error> {
             #[expect(clippy::cast_possible_truncation, reason = "factors are in f32")]
-            let values = levels.iter().map(|level| of(self.shares[*level]) as f32).collect();
+            let values = levels
+                .iter()
+                .map(|level| of(self.shares[*level]) as f32)
+                .collect();
             Ok(Tensor::from_vec(values, (count, 1, 1, 1), &Device::Cpu)?)
         };
         let signal = factors(f64::sqrt)?;

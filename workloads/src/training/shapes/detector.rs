@@ -83,7 +83,9 @@ impl Course for Detector {
         let presence = presence(&numbers.narrow(1, 0, 1)?, &present)?;
         let bounds = Tensor::from_vec(bounds, (rows.len(), 4), &Device::Cpu)?;
         let found = numbers.index_select(&classes(rows.into_iter())?, 0)?;
-        let apart = (sigmoid(&found.narrow(1, 1, 4)?)? - bounds)?.sqr()?.mean_all()?;
+        let apart = (sigmoid(&found.narrow(1, 1, 4)?)? - bounds)?
+            .sqr()?
+            .mean_all()?;
         let kind = loss::cross_entropy(
             &found.narrow(1, 5, Kind::ALL.len())?.contiguous()?,
             &classes(kinds.into_iter())?,

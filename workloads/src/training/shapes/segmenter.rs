@@ -37,7 +37,11 @@ impl Segmenter {
 
 /// The class of each pixel of a batch.
 fn masks(batch: &Batch) -> Vec<u8> {
-    batch.scenes.iter().flat_map(|scene| mask(scene, SIDE)).collect()
+    batch
+        .scenes
+        .iter()
+        .flat_map(|scene| mask(scene, SIDE))
+        .collect()
 }
 
 impl Course for Segmenter {
@@ -61,7 +65,10 @@ impl Course for Segmenter {
         let mut compose = Trainable::new(weights.clone());
         let scores = network(&mut compose, &tensor(&batch.pictures)?)?;
         let wanted = classes(masks(&batch).into_iter().map(usize::from))?;
-        Ok(loss::cross_entropy(&scores.reshape(((), CLASSES))?, &wanted)?)
+        Ok(loss::cross_entropy(
+            &scores.reshape(((), CLASSES))?,
+            &wanted,
+        )?)
     }
 
     /// The part of the pixels of a class, found or true, that are both; the mean over classes.

@@ -78,7 +78,10 @@ impl Course for Upscaler {
         let repeated = compose.upsample(&small, FACTOR)?;
         Ok([
             ("psnr_db".to_owned(), decibels(&found, &truth)?),
-            ("psnr_db_repeated_pixels".to_owned(), decibels(&repeated, &truth)?),
+            (
+                "psnr_db_repeated_pixels".to_owned(),
+                decibels(&repeated, &truth)?,
+            ),
         ]
         .into())
     }
