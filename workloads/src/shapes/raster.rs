@@ -191,7 +191,7 @@ mod tests {
             hash.update(&picture(&crowd, 64).rgb);
             hash.update(mask(&crowd, 32));
         }
-        insta::assert_snapshot!(hex(&hash.finalize()), @"");
+        insta::assert_snapshot!(hex(&hash.finalize()), @"09a2eee38714309a5fe5a324b1c112830e99e291c0e89f0614a2ab6bafd201ec");
     }
 
     #[test]
