@@ -36,6 +36,7 @@ pub mod embedding;
 mod emulated_kernels;
 pub mod gemv;
 pub mod graph;
+pub mod image;
 pub mod linear;
 pub mod lstm;
 pub mod norm;

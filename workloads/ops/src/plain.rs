@@ -8,6 +8,7 @@ pub mod attention;
 pub mod choice;
 pub mod embedding;
 pub mod group_norm;
+pub mod image;
 pub mod linear;
 pub mod lstm;
 pub mod norm;
