@@ -33,6 +33,7 @@ pub mod report;
 pub mod row;
 pub mod stage;
 pub mod table;
+pub mod target;
 pub mod tidy;
 pub mod write;
 

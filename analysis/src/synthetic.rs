@@ -150,6 +150,7 @@ fn marks(point: &Point, load: Load) -> Vec<ReceivedMark> {
         device: "cuda:0".into(),
         weights: "seeded".into(),
         weights_id: None,
+        inputs_id: None,
         output_phase: "decode".into(),
         unit: "token".into(),
     };

@@ -9,9 +9,10 @@ use std::path::Path;
 use typst_syntax::{LinkedNode, Source, SyntaxKind};
 
 /// Sections that state results.
-const GUARDED: [&str; 5] = [
+const GUARDED: [&str; 6] = [
     "sections/abstract.typ",
     "sections/results.typ",
+    "sections/language.typ",
     "sections/emulator.typ",
     "sections/residuals.typ",
     "sections/claims.typ",

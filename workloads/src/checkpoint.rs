@@ -6,6 +6,7 @@
 //! the tensors out; [`seeded()`] makes them. Both are a `VarBuilder`, so a network is loaded by the
 //! same code from either.
 
+pub mod fields;
 mod folder;
 mod layer;
 mod seeded;

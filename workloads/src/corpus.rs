@@ -6,6 +6,7 @@
 
 mod grammar;
 mod lexicon;
+pub mod speech;
 mod tokenizer;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
 
-pub use tokenizer::{characters, words};
+pub use tokenizer::{characters, syllables, words};
 
 /// A review and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]

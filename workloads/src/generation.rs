@@ -41,6 +41,14 @@ pub const TEXT_METRICS: [Metric; 6] = {
     [a, b, c, d, e, f]
 };
 
+/// Those of models that write down what they hear.
+pub const TRANSCRIPT_METRICS: [Metric; 9] = {
+    let [a, b] = METRICS;
+    let [c, d, _, _] = quality::SEQUENCE_METRICS;
+    let [e, f, g, h, i] = quality::TRANSCRIPT_METRICS;
+    [a, b, c, d, e, f, g, h, i]
+};
+
 /// Token ids, uniform over a vocabulary: a prompt that nobody wrote.
 ///
 /// # Panics
@@ -124,7 +132,7 @@ pub struct Generation<G> {
     last: Option<Vec<Vec<u32>>>,
     /// Digests of the outputs of all iterations: one, where the engine is deterministic.
     digests: BTreeSet<String>,
-    /// Where the prompts are text: what is known of it.
+    /// Where the inputs mean something: what is known of them.
     known: Option<Known>,
 }
 
@@ -152,7 +160,7 @@ impl<G: Generator> Generation<G> {
         })
     }
 
-    /// With prompts that are text, of which something is known.
+    /// With inputs of which something is known.
     #[must_use]
     pub fn with_known(self, known: Option<Known>) -> Self {
         Self { known, ..self }
@@ -215,6 +223,7 @@ impl<G: Generator> Workload for Generation<G> {
         );
         if let Some(known) = &self.known {
             quality.extend(known.agreement(tokens));
+            quality.extend(known.accuracy(tokens));
             if let Some(logprobs) = self.generator.score_prompts()? {
                 quality.extend(Known::perplexity(&logprobs));
             }

@@ -12,6 +12,8 @@ mod tests;
 mod text;
 mod weights;
 
-pub use choices::{METRICS as CHOICE_METRICS, choices};
-pub use sequences::{Known, METRICS as SEQUENCE_METRICS, logprob_of, logprobs};
+pub use choices::{Expected, METRICS as CHOICE_METRICS, choices};
+pub use sequences::{
+    Known, METRICS as SEQUENCE_METRICS, TRANSCRIPT_METRICS, logprob_of, logprobs, score_by_steps,
+};
 pub use text::{TEXT_VARIABLE, Text, Texts};

@@ -97,3 +97,25 @@ impl Registry {
         family.load(job, &weights, device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::job::word::Origin;
+
+    /// Weights that the project does not have are not offered, and those that it has are.
+    #[test]
+    fn trained_weights_are_offered_where_they_lie() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/models");
+        let mut trained = 0;
+        for (model, family) in Registry::own().models() {
+            let offered = family.summary(model).takes.weights.contains(&Origin::Tiny);
+            let there = models.join(model).join("model.safetensors").is_file();
+            assert_eq!(offered, there, "{model}");
+            trained += usize::from(there);
+        }
+        assert!(trained > 0);
+    }
+}

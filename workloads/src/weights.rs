@@ -24,6 +24,15 @@ pub const MODELS_VARIABLE: &str = "JOULEBENCH_MODELS";
 /// Where those lie in the repository.
 const MODELS: &str = "artifacts/models";
 
+/// Where weights of a dense model can come from: the project's own only where it trained the model.
+pub fn origins(model: &str) -> &'static [Origin] {
+    if training::TRAINED.contains(&model) {
+        Origin::ALL
+    } else {
+        &[Origin::Seeded, Origin::File]
+    }
+}
+
 /// Folders that weights are looked for in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
@@ -59,6 +68,8 @@ pub struct Weights {
     id: String,
     /// The user's text.
     text: Option<PathBuf>,
+    /// What tells the inputs that belong to them from others.
+    inputs_id: Option<String>,
 }
 
 /// Where tensors come from.
@@ -77,6 +88,25 @@ impl Weights {
     /// # Errors
     /// There are none, or they cannot be read, or they are pickles.
     pub fn find(job: &Job, places: &Places) -> Result<Self, Error> {
+        let weights = Self::find_for(job, places)?;
+        let seed = job.input_seed;
+        let documents = match (&weights.source, &weights.text) {
+            (Source::Tiny(_), _) => training::held_out_sha256(&job.model),
+            (Source::File(_) | Source::Gguf(_), Some(text)) if text.is_file() => {
+                Some(hash::of_files(std::slice::from_ref(text))?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            inputs_id: Some(match documents {
+                Some(hash) => format!("{hash} from {seed}"),
+                None => format!("seed:{seed}"),
+            }),
+            ..weights
+        })
+    }
+
+    fn find_for(job: &Job, places: &Places) -> Result<Self, Error> {
         match job.origin {
             Origin::Seeded => Ok(Self::seeded(job.weights_seed)),
             Origin::Tiny => Self::tiny(&job.model, places.models.as_deref()),
@@ -99,6 +129,7 @@ impl Weights {
             source: Source::Seeded(seed),
             id: format!("seed:{seed}"),
             text: None,
+            inputs_id: None,
         }
     }
 
@@ -120,6 +151,7 @@ impl Weights {
             id: hash::of_files(&folder.files()?)?,
             source: Source::Tiny(folder),
             text: None,
+            inputs_id: None,
         })
     }
 
@@ -151,6 +183,7 @@ impl Weights {
                 id: hash::of_files(&[path.to_owned()])?,
                 source: Source::Gguf(path.to_owned()),
                 text: None,
+                inputs_id: None,
             });
         }
         let folder = Folder::new(path);
@@ -158,6 +191,7 @@ impl Weights {
             id: hash::of_files(&folder.files()?)?,
             source: Source::File(folder),
             text: None,
+            inputs_id: None,
         })
     }
 
@@ -173,6 +207,12 @@ impl Weights {
     /// What tells these weights from others: `seed:N` or `sha256:…`.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What tells the inputs of the job that they were found for from others: `seed:N`, or
+    /// `sha256:… from N` of documents and the number of the first that is read.
+    pub fn inputs_id(&self) -> Option<&str> {
+        self.inputs_id.as_deref()
     }
 
     /// The seed, where they are random.
@@ -192,6 +232,28 @@ impl Weights {
         }
     }
 
+    /// The shape of a model: that of its name, once the folder, where there is one, is known to hold
+    /// no other; what a name leaves open is the folder's.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or `difference` says in which field it holds another model.
+    pub fn config<C>(
+        &self,
+        model: &str,
+        named: C,
+        read: fn(&str) -> Result<C, String>,
+        difference: fn(&C, &C) -> Option<String>,
+    ) -> Result<C, Error> {
+        let Some(folder) = self.folder() else {
+            return Ok(named);
+        };
+        let found = folder.config(read)?;
+        match difference(&named, &found) {
+            None => Ok(found),
+            Some(difference) => Err(folder.differs(model, &difference)),
+        }
+    }
+
     /// Text with known answers that belongs to these weights: the held-out documents of the
     /// project's own models, or the user's file; `None` where inputs are random.
     ///
@@ -201,13 +263,10 @@ impl Weights {
         match (&self.source, &self.text) {
             (Source::Tiny(folder), _) => Texts::generated(&training::held_out(), folder).map(Some),
             (Source::File(folder), Some(file)) => Texts::file(file, folder).map(Some),
-            (Source::Gguf(path), Some(_)) => Err(Error::file(
-                path,
-                format!(
-                    "has no tokenizer.json beside it that {TEXT_VARIABLE} could be read with; \
-                     unset the variable, or name a folder with safetensors"
-                ),
-            )),
+            (Source::Gguf(path), Some(file)) => {
+                let folder = Folder::new(path.parent().unwrap_or(Path::new(".")));
+                Texts::file(file, &folder).map(Some)
+            }
             _ => Ok(None),
         }
     }

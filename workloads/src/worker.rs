@@ -190,6 +190,7 @@ mod tests {
                 device: "cpu".into(),
                 weights: "none".into(),
                 weights_id: None,
+                inputs_id: None,
                 output_phase: "made".into(),
                 unit: "token".into(),
             }

@@ -45,6 +45,7 @@ pub fn info(device: &Device, weights: &Weights, output_phase: &str, unit: &str) 
         device: device::name(device).into(),
         weights: weights.origin().word().into(),
         weights_id: Some(weights.id().to_owned()),
+        inputs_id: weights.inputs_id().map(str::to_owned),
         output_phase: output_phase.into(),
         unit: unit.into(),
     }

@@ -55,6 +55,13 @@ impl Findings<'_> {
                 numerator,
                 denominator,
                 ..
+            }
+            | ClaimTest::RatioWithin {
+                sweep,
+                metric,
+                numerator,
+                denominator,
+                ..
             } => {
                 let above = self.single_point(sweep, *metric, numerator)?;
                 let below = self.single_point(sweep, *metric, denominator)?;
@@ -64,10 +71,16 @@ impl Findings<'_> {
                     .ok_or_else(|| {
                         format!(
                             "'{numerator}' and '{denominator}' of sweep '{sweep}' share no block, \
-                             or differ in more than one axis"
+                             or differ in more than one respect"
                         )
                     })
             }
+            ClaimTest::PeerRatioAtLeast {
+                sweep,
+                metric,
+                points,
+                ..
+            } => self.to_peer(sweep, *metric, points),
             ClaimTest::EstimateWithin {
                 sweep,
                 metric,
@@ -109,13 +122,40 @@ impl Findings<'_> {
         selector: &Point,
     ) -> Result<&EstimateRecord, String> {
         let records = self.points(sweep, metric, selector)?;
-        match records[..] {
-            [record] => Ok(record),
+        let ours = self.estimates.ours(sweep, metric, selector);
+        match (&records[..], &ours[..]) {
+            ([record], _) | (_, [record]) => Ok(record),
             _ => Err(format!(
                 "'{selector}' fits {} points of sweep '{sweep}'; name more axes",
-                records.len()
+                if ours.is_empty() {
+                    records.len()
+                } else {
+                    ours.len()
+                }
             )),
         }
+    }
+
+    /// The peer's metric by ours, at each point of ours that has a peer.
+    fn to_peer(
+        &self,
+        sweep: &str,
+        metric: Metric,
+        selector: &Point,
+    ) -> Result<Vec<Number>, String> {
+        self.points(sweep, metric, selector)?;
+        let ours = self.estimates.ours(sweep, metric, selector);
+        let ratios: Vec<Number> = ours
+            .into_iter()
+            .filter_map(|record| self.estimates.to_peer(record, metric))
+            .map(|ratio| of_ratio(ratio.inverted()))
+            .collect();
+        if ratios.is_empty() {
+            return Err(format!(
+                "no peer did the work of '{selector}' in a block of sweep '{sweep}'"
+            ));
+        }
+        Ok(ratios)
     }
 
     fn points(
@@ -165,9 +205,11 @@ impl ClaimTest {
     pub(super) fn criterion(&self) -> Criterion {
         match self {
             Self::RatioAtLeast { bound, .. }
+            | Self::PeerRatioAtLeast { bound, .. }
             | Self::OptimumClockAtLeast { bound, .. }
             | Self::WorstToolAtLeast { bound, .. } => Criterion::AtLeast(*bound),
             Self::EstimateWithin { low, high, .. }
+            | Self::RatioWithin { low, high, .. }
             | Self::SensorWithin { low, high, .. }
             | Self::OptimumRatioWithin { low, high, .. }
             | Self::CounterTruthWithin { low, high, .. }

@@ -101,11 +101,16 @@ fn result(claim: &Claim, findings: &Findings<'_>) -> ClaimResult {
         Err(reason) => (Vec::new(), Some(reason)),
     };
     let evidence: Vec<Evidence> = evidence;
-    let verdict = evidence
-        .iter()
-        .map(|e| e.verdict)
-        .max()
-        .unwrap_or(Verdict::Unavailable);
+    // Nobody promised data for a claim that is written before its measurement and has no value yet.
+    let without = match claim.paper {
+        None => Verdict::Inconclusive,
+        Some(_) => Verdict::Unavailable,
+    };
+    let reason = reason.map(|reason| match claim.paper {
+        None => format!("no data: {reason}"),
+        Some(_) => reason,
+    });
+    let verdict = evidence.iter().map(|e| e.verdict).max().unwrap_or(without);
     let decisive = evidence.iter().find(|e| e.verdict == verdict).cloned();
     let agrees_with_paper = claim.paper.zip(decisive.as_ref()).map(|(paper, decisive)| {
         let distance = (decisive.value - paper.value).abs();

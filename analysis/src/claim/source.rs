@@ -80,6 +80,34 @@ pub enum ClaimTest {
         /// The least ratio.
         bound: f64,
     },
+    /// The ratio of a metric at two points, paired by block, lies between bounds.
+    RatioWithin {
+        /// Name of the sweep.
+        sweep: String,
+        /// What is compared.
+        metric: Metric,
+        /// Axis values that single out the point above the line.
+        numerator: Point,
+        /// Axis values that single out the point below the line.
+        denominator: Point,
+        /// Lower bound.
+        low: f64,
+        /// Upper bound.
+        high: f64,
+    },
+    /// A metric of the peer's by that of ours at every point of ours with these axis values, paired
+    /// by block, is at least the bound.
+    PeerRatioAtLeast {
+        /// Name of the sweep.
+        sweep: String,
+        /// What is compared.
+        metric: Metric,
+        /// Axis values that the points share; empty means all points that have a peer.
+        #[serde(default)]
+        points: Point,
+        /// The least ratio.
+        bound: f64,
+    },
     /// A metric lies between bounds at every point with these axis values.
     EstimateWithin {
         /// Name of the sweep.
@@ -261,6 +289,7 @@ impl Claim {
         }
         match &self.test {
             ClaimTest::RatioAtLeast { bound, .. }
+            | ClaimTest::PeerRatioAtLeast { bound, .. }
             | ClaimTest::OptimumClockAtLeast { bound, .. }
             | ClaimTest::ResidualsWithin { bound, .. }
             | ClaimTest::WorstToolAtLeast { bound, .. }
@@ -272,6 +301,7 @@ impl Claim {
                 wrong(&format!("bound = {bound}: expected a number of 0 or more"))
             }
             ClaimTest::EstimateWithin { low, high, .. }
+            | ClaimTest::RatioWithin { low, high, .. }
             | ClaimTest::SensorWithin { low, high, .. }
             | ClaimTest::OptimumRatioWithin { low, high, .. }
             | ClaimTest::CounterTruthWithin { low, high, .. }

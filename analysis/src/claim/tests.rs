@@ -311,8 +311,85 @@ fn missing_data_are_a_reason_and_no_verdict() {
 
     let mut two = estimates(0.25, 0.24, 0.26);
     two.estimates.push(record(&llama_point("pytorch", 1, 512)));
+    // The peer's is no point of ours.
+    assert_eq!(verdict_of(RATIO, &two).verdict, Verdict::Supported);
+    two.estimates.push(record(&llama_point("candle", 1, 2048)));
     let reason = verdict_of(RATIO, &two).reason.expect("a reason");
     assert!(reason.contains("fits 2 points"), "{reason}");
+}
+
+#[test]
+fn a_claim_before_its_measurement_is_inconclusive_for_want_of_data() {
+    let planned = RATIO.replace("paper = { value = 4.0, tolerance_pct = 10.0 }\n", "");
+    let mut none = estimates(0.25, 0.24, 0.26);
+    none.estimates.clear();
+    let result = verdict_of(&planned, &none);
+    assert_eq!(result.verdict, Verdict::Inconclusive);
+    assert_eq!(
+        result.reason.as_deref(),
+        Some("no data: no faultless run at 'batch=1' in sweep 's'")
+    );
+    let found = verdict_of(&planned, &estimates(0.25, 0.24, 0.26));
+    assert_eq!((found.verdict, found.reason), (Verdict::Supported, None));
+}
+
+/// The test of [`RATIO`] in other words.
+fn with_test(test: &str) -> String {
+    format!("{}{test}", &RATIO[..RATIO.find("kind").expect("a test")])
+}
+
+#[test]
+fn a_ratio_may_have_to_lie_between_bounds() {
+    let of = |low: f64, high: f64| {
+        with_test(&format!(
+            "kind = \"ratio_within\"\nsweep = \"s\"\nmetric = \"energy_per_unit\"\n\
+             numerator = {{ batch = 8 }}\ndenominator = {{ batch = 1 }}\nlow = {low}\nhigh = {high}\n"
+        ))
+    };
+    let found = estimates(0.25, 0.24, 0.26);
+    assert_eq!(
+        verdict_of(&of(0.2, 0.3), &found).verdict,
+        Verdict::Supported
+    );
+    assert_eq!(
+        verdict_of(&of(0.25, 0.3), &found).verdict,
+        Verdict::Inconclusive
+    );
+    assert_eq!(verdict_of(&of(0.4, 0.5), &found).verdict, Verdict::Refuted);
+    assert!(ClaimFile::parse(&of(0.5, 0.4)).is_err());
+}
+
+#[test]
+fn the_peer_is_compared_at_every_point_that_it_shares() {
+    let text = with_test(
+        "kind = \"peer_ratio_at_least\"\nsweep = \"s\"\nmetric = \"energy_per_unit\"\nbound = 1.0\n",
+    );
+    let mut found = estimates(0.25, 0.24, 0.26);
+    let alone = verdict_of(&text, &found);
+    assert_eq!(alone.verdict, Verdict::Unavailable);
+    assert!(
+        alone
+            .reason
+            .expect("a reason")
+            .starts_with("no peer did the work")
+    );
+    let peer = llama_point("pytorch", 8, 512);
+    found.estimates.push(record(&peer));
+    // Ours needs four fifths of what the peer needs.
+    found.comparisons = vec![ComparisonRecord {
+        numerator: batch(8),
+        denominator: peer,
+        value: 0.8,
+        low: Some(0.75),
+        high: Some(0.85),
+        ..found.comparisons.remove(0)
+    }];
+    let result = verdict_of(&text, &found);
+    assert_eq!(result.verdict, Verdict::Supported);
+    let [evidence] = result.evidence.as_slice() else {
+        panic!("one point has a peer")
+    };
+    assert!((evidence.value - 1.25).abs() < 1e-9);
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub struct Bounds {
 pub enum Criterion {
     /// At this value or above it.
     AtLeast(f64),
+    /// At this value or below it.
+    AtMost(f64),
     /// Between two values, both included.
     Within(f64, f64),
     /// Further from zero than this, on either side.
@@ -68,6 +70,7 @@ impl Criterion {
         };
         let (supported, refuted) = match self {
             Self::AtLeast(bound) => (low >= bound, high < bound),
+            Self::AtMost(bound) => (high <= bound, low > bound),
             Self::Within(least, most) => (low >= least && high <= most, high < least || low > most),
             Self::Beyond(bound) => (low > bound || high < -bound, low >= -bound && high <= bound),
         };
@@ -83,6 +86,7 @@ impl fmt::Display for Criterion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AtLeast(bound) => write!(f, "at least {bound}"),
+            Self::AtMost(bound) => write!(f, "at most {bound}"),
             Self::Within(low, high) => write!(f, "from {low} to {high}"),
             Self::Beyond(bound) => write!(f, "more than {bound} from zero"),
         }
@@ -101,12 +105,15 @@ mod tests {
 
     #[test]
     fn an_interval_beyond_the_bound_decides_and_one_across_it_does_not() {
-        use Criterion::{AtLeast, Beyond, Within};
+        use Criterion::{AtLeast, AtMost, Beyond, Within};
         use Verdict::{Inconclusive, Refuted, Supported};
         for (criterion, low, high, expected) in [
             (AtLeast(2.0), 2.0, 3.0, Supported),
             (AtLeast(2.0), 1.9, 2.1, Inconclusive),
             (AtLeast(2.0), 1.0, 1.9, Refuted),
+            (AtMost(2.0), 1.0, 2.0, Supported),
+            (AtMost(2.0), 1.9, 2.1, Inconclusive),
+            (AtMost(2.0), 2.1, 3.0, Refuted),
             (Within(0.98, 1.02), 0.99, 1.01, Supported),
             (Within(0.98, 1.02), 0.97, 1.01, Inconclusive),
             (Within(0.98, 1.02), 0.90, 0.97, Refuted),
@@ -133,6 +140,7 @@ mod tests {
         ) {
             for criterion in [
                 Criterion::AtLeast(bound),
+                Criterion::AtMost(bound),
                 Criterion::Within(-bound, bound),
                 Criterion::Beyond(bound),
             ] {

@@ -14,7 +14,7 @@ const EMULATED: &str = "emulated";
 /// The best clock of each board, phase and objective.
 pub(super) fn optima_table(optima: &[Optimum]) -> Table {
     Table {
-        name: "dvfs-optima",
+        name: "dvfs-optima".into(),
         columns: vec![
             Column::data("sweep"),
             Column::words("device", "Board"),
@@ -86,7 +86,7 @@ fn signed(error_pct: f64, decimals: usize) -> String {
 /// What is left between silicon and the boards that imitate it.
 pub(super) fn residuals_table(residuals: &[Residual]) -> Table {
     Table {
-        name: "emulator-residuals",
+        name: "emulator-residuals".into(),
         columns: vec![
             Column::words("board", "Board"),
             Column::words("row", "Recorded"),
@@ -186,7 +186,7 @@ pub(super) fn tools_table(readings: &[ToolReading]) -> Table {
         .collect();
     let boards: Vec<&str> = boards.into_iter().collect();
     Table {
-        name: "tool-readings",
+        name: "tool-readings".into(),
         columns,
         rows,
         notes: vec![format!(

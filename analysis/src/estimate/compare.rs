@@ -1,6 +1,6 @@
 //! Points against points: ratios within blocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::axis::Axis;
 use model::point::Point;
@@ -12,8 +12,9 @@ use super::record::{Bare, ComparisonRecord};
 use crate::quantity::Quantity;
 use crate::row::Row;
 
-/// The ratio of every two points of a setting that differ in exactly one axis, for the metrics of
-/// [`Metric::COMPARED`]. The later point, in the order of axis values, is the numerator.
+/// The ratio of every two points of a setting that differ in exactly one respect, for the metrics of
+/// [`Metric::COMPARED`]. Precision and quantisation are one respect, the number format: where weights
+/// are quantised, the precision of the rest may have to change with them. The later point, in the order of axis values, is the numerator.
 pub fn comparisons_of(rows: &[Row]) -> Vec<ComparisonRecord> {
     let groups: Vec<((Setting, Point), Vec<&Row>)> = by_point(rows, |row| row.enters_ratios)
         .into_iter()
@@ -21,7 +22,7 @@ pub fn comparisons_of(rows: &[Row]) -> Vec<ComparisonRecord> {
     let mut comparisons = Vec::new();
     for (index, ((setting, earlier), below)) in groups.iter().enumerate() {
         for ((other, later), above) in &groups[index + 1..] {
-            if setting != other || !differ_in_one_axis(earlier, later) {
+            if setting != other || !differ_in_one_respect(earlier, later) {
                 continue;
             }
             for metric in Metric::COMPARED {
@@ -50,12 +51,16 @@ pub fn comparisons_of(rows: &[Row]) -> Vec<ComparisonRecord> {
     comparisons
 }
 
-fn differ_in_one_axis(a: &Point, b: &Point) -> bool {
-    Axis::ALL
+fn differ_in_one_respect(a: &Point, b: &Point) -> bool {
+    let respects: BTreeSet<Axis> = Axis::ALL
         .into_iter()
         .filter(|axis| a.get(*axis) != b.get(*axis))
-        .count()
-        == 1
+        .map(|axis| match axis {
+            Axis::Quantisation => Axis::Precision,
+            other => other,
+        })
+        .collect();
+    respects.len() == 1
 }
 
 /// The value of a block: that of its one run, or the geometric mean of its sentinels.

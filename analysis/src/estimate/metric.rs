@@ -15,6 +15,10 @@ pub enum Metric {
     EnergyPerUnit,
     /// Energy above idle for one unit of output.
     EnergyNetPerUnit,
+    /// Gross energy for one sequence, picture or sound.
+    EnergyPerRequest,
+    /// Gross energy for one second of sound.
+    EnergyPerSoundSecond,
     /// Units of output per second.
     Throughput,
     /// Mean power of the work.
@@ -23,6 +27,10 @@ pub enum Metric {
     IdlePower,
     /// Time of an iteration.
     IterationTime,
+    /// Time of the pass of a model that answers in one.
+    InferTime,
+    /// Time of the pass of an encoder whose states a decoder reads.
+    EncodeTime,
     /// Time of a prefill.
     PrefillTime,
     /// Time of a decode phase.
@@ -39,13 +47,17 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::EnergyPerUnit,
         Self::EnergyNetPerUnit,
+        Self::EnergyPerRequest,
+        Self::EnergyPerSoundSecond,
         Self::Throughput,
         Self::MeanPower,
         Self::IdlePower,
         Self::IterationTime,
+        Self::InferTime,
+        Self::EncodeTime,
         Self::PrefillTime,
         Self::DecodeTime,
         Self::DecodeStepTime,
@@ -55,11 +67,14 @@ impl Metric {
     ];
 
     /// Those that are compared between points.
-    pub const COMPARED: [Self; 5] = [
+    pub const COMPARED: [Self; 8] = [
         Self::EnergyPerUnit,
         Self::EnergyNetPerUnit,
         Self::Throughput,
         Self::MeanPower,
+        Self::IterationTime,
+        Self::InferTime,
+        Self::PrefillTime,
         Self::DecodeStepTime,
     ];
 
@@ -68,10 +83,14 @@ impl Metric {
         match self {
             Self::EnergyPerUnit => "energy_per_unit",
             Self::EnergyNetPerUnit => "energy_net_per_unit",
+            Self::EnergyPerRequest => "energy_per_request",
+            Self::EnergyPerSoundSecond => "energy_per_sound_second",
             Self::Throughput => "throughput",
             Self::MeanPower => "mean_power",
             Self::IdlePower => "idle_power",
             Self::IterationTime => "iteration_time",
+            Self::InferTime => "infer_time",
+            Self::EncodeTime => "encode_time",
             Self::PrefillTime => "prefill_time",
             Self::DecodeTime => "decode_time",
             Self::DecodeStepTime => "decode_step_time",
@@ -85,11 +104,16 @@ impl Metric {
     pub fn unit(self, output: &str) -> String {
         match self {
             Self::EnergyPerUnit | Self::EnergyNetPerUnit => format!("J/{output}"),
+            Self::EnergyPerRequest => "J/request".to_owned(),
+            Self::EnergyPerSoundSecond => "J/s".to_owned(),
             Self::Throughput => format!("{output}/s"),
             Self::MeanPower | Self::IdlePower => "W".to_owned(),
-            Self::IterationTime | Self::PrefillTime | Self::DecodeTime | Self::DecodeStepTime => {
-                "s".to_owned()
-            }
+            Self::IterationTime
+            | Self::InferTime
+            | Self::EncodeTime
+            | Self::PrefillTime
+            | Self::DecodeTime
+            | Self::DecodeStepTime => "s".to_owned(),
             Self::FloorShare | Self::InstantToCounter | Self::AverageToCounter => "1".to_owned(),
         }
     }
@@ -100,6 +124,7 @@ impl Metric {
             self,
             Self::EnergyPerUnit
                 | Self::EnergyNetPerUnit
+                | Self::EnergyPerRequest
                 | Self::MeanPower
                 | Self::IdlePower
                 | Self::InstantToCounter
@@ -112,10 +137,14 @@ impl Metric {
         match self {
             Self::EnergyPerUnit => visitor.visit(|row| row.energy_per_unit_j),
             Self::EnergyNetPerUnit => visitor.visit(|row| row.energy_net_per_unit_j),
+            Self::EnergyPerRequest => visitor.visit(|row| row.energy_per_request_j),
+            Self::EnergyPerSoundSecond => visitor.visit(|row| row.energy_per_sound_second_j),
             Self::Throughput => visitor.visit(|row| row.throughput_per_s),
             Self::MeanPower => visitor.visit(|row| row.mean_power_w),
             Self::IdlePower => visitor.visit(|row| row.idle_power_w),
             Self::IterationTime => visitor.visit(|row| row.iteration_s),
+            Self::InferTime => visitor.visit(|row| row.infer_s),
+            Self::EncodeTime => visitor.visit(|row| row.encode_s),
             Self::PrefillTime => visitor.visit(|row| row.prefill_s),
             Self::DecodeTime => visitor.visit(|row| row.decode_s),
             Self::DecodeStepTime => visitor.visit(|row| row.decode_step_s),

@@ -10,6 +10,7 @@ mod compare;
 mod group;
 mod interval;
 mod metric;
+mod peer;
 mod record;
 
 pub use companion::BootstrapRecord;

@@ -38,8 +38,8 @@ struct Bar<'a> {
     record: &'a EstimateRecord,
 }
 
-/// A figure for each sweep with batch and prompt length, measured ones first. Sweeps, devices and
-/// origins are never mixed in one figure.
+/// A figure for each sweep of tokens in which something is run at two batch sizes or more, measured
+/// ones first. Sweeps, devices and origins are never mixed in one figure.
 pub fn figures(estimates: &Estimates) -> Vec<EnergyFigure> {
     let mut settings: BTreeMap<(Provenance, &str, &str), Vec<Bar>> = BTreeMap::new();
     for record in &estimates.estimates {
@@ -52,6 +52,13 @@ pub fn figures(estimates: &Estimates) -> Vec<EnergyFigure> {
             settings.entry(setting).or_default().push(bar);
         }
     }
+    settings.retain(|_, bars| {
+        bars.iter().any(|one| {
+            bars.iter().any(|other| {
+                one.batch < other.batch && one.prompt == other.prompt && one.others == other.others
+            })
+        })
+    });
     let figure = |((provenance, sweep, device), bars): ((Provenance, &str, &str), Vec<Bar>)| {
         let runs = bars.iter().map(|bar| bar.record.n);
         Some(EnergyFigure {
@@ -65,7 +72,7 @@ pub fn figures(estimates: &Estimates) -> Vec<EnergyFigure> {
 }
 
 fn bar(record: &EstimateRecord) -> Option<Bar<'_>> {
-    if record.metric != Metric::EnergyPerUnit {
+    if record.metric != Metric::EnergyPerUnit || record.unit != "J/token" {
         return None;
     }
     let number = |axis| record.point.get(axis).and_then(AxisValue::as_integer);
@@ -267,18 +274,23 @@ pub(super) mod tests {
     fn origins_are_never_mixed_and_measured_comes_first() {
         let records = vec![
             record("candle", 1, 512, Provenance::Emulated),
+            record("candle", 2, 512, Provenance::Emulated),
+            record("candle", 1, 512, Provenance::Measured),
             record("candle", 8, 512, Provenance::Measured),
         ];
         let figure = figures(&estimates(records)).remove(0);
         assert_eq!(figure.chart.provenance, Provenance::Measured);
-        assert_eq!(figure.chart.panels[0].series[0].points.len(), 1);
+        let batches = figure.chart.panels[0].series[0].points.iter();
+        assert_eq!(batches.map(|point| point.x).collect::<Vec<_>>(), [1.0, 8.0]);
     }
 
     #[test]
     fn each_sweep_has_a_figure_of_its_own() {
-        let mut later = record("candle", 8, 512, Provenance::Measured);
-        later.sweep = "t".to_owned();
-        let records = vec![record("candle", 1, 512, Provenance::Measured), later];
+        let of = |sweep: &str, batch| EstimateRecord {
+            sweep: sweep.to_owned(),
+            ..record("candle", batch, 512, Provenance::Measured)
+        };
+        let records = vec![of("s", 1), of("s", 8), of("t", 1), of("t", 8)];
         let slugs: Vec<String> = figures(&estimates(records))
             .into_iter()
             .map(|figure| figure.chart.slug)
@@ -290,8 +302,20 @@ pub(super) mod tests {
     fn a_missing_interval_is_drawn_as_none() {
         let mut only = record("candle", 1, 512, Provenance::Measured);
         only.low = None;
-        let figure = figures(&estimates(vec![only])).remove(0);
+        let other = record("candle", 8, 512, Provenance::Measured);
+        let figure = figures(&estimates(vec![only, other])).remove(0);
         assert_eq!(figure.chart.panels[0].series[0].points[0].interval, None);
+    }
+
+    #[test]
+    fn one_batch_size_is_no_curve_and_other_units_are_left_to_other_figures() {
+        let one = || record("candle", 1, 512, Provenance::Measured);
+        assert_eq!(figures(&estimates(vec![one()])), []);
+        let requests = |batch| EstimateRecord {
+            unit: "J/request".to_owned(),
+            ..record("candle", batch, 512, Provenance::Measured)
+        };
+        assert_eq!(figures(&estimates(vec![requests(1), requests(8)])), []);
     }
 
     #[test]

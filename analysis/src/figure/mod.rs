@@ -14,10 +14,12 @@
 )]
 
 pub mod chart;
+pub mod dots;
 pub mod draw;
 pub mod dvfs;
 pub mod energy;
 mod legend;
+pub mod points;
 pub mod scale;
 pub mod sensor;
 mod source;

@@ -6,6 +6,8 @@ use model::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 use super::chart::Chart;
+use super::dots;
+use super::points::{self, PointsFigure};
 use super::{draw, dvfs, energy, sensor, source};
 use crate::Error;
 use crate::emulated::read_curves;
@@ -45,10 +47,13 @@ pub fn stage(out: &Path) -> Result<Vec<PathBuf>, Error> {
     let estimates = read_estimates(out)?;
     let report = read_sensors(out)?;
     let energy = energy::figures(&estimates);
-    if energy.is_empty() {
+    let has_curve = |sweep: &str| energy.iter().any(|figure| figure.sweep == sweep);
+    let mut of_points = points::energy_figures(&estimates, |sweep| !has_curve(sweep));
+    of_points.extend(points::ratio_figure(&estimates));
+    if energy.is_empty() && of_points.is_empty() {
         return Err(Error::content(
             layout.estimates(),
-            "has no energy of a sweep over batch and prompt_tokens to draw; run such a sweep on a device with an energy counter, then `joulebench analyze`",
+            "has no energy to draw; run a sweep on a device with an energy counter, then `joulebench analyze`",
         ));
     }
     let sensor_chart = sensor::figure(&report).ok_or_else(|| {
@@ -81,6 +86,7 @@ pub fn stage(out: &Path) -> Result<Vec<PathBuf>, Error> {
             )
         })
         .collect();
+    entries.extend(of_points.iter().map(points_entry));
     entries.push(entry(&sensor_chart, recording, None, None));
     entries.extend(
         dvfs_charts
@@ -99,6 +105,18 @@ pub fn stage(out: &Path) -> Result<Vec<PathBuf>, Error> {
         let files = [
             ("svg", draw::svg(chart).into_bytes()),
             ("csv", source::csv(chart)?),
+        ];
+        for (ending, bytes) in files {
+            let path = path.with_extension(ending);
+            write_atomically(&path, &bytes)?;
+            written.push(path);
+        }
+    }
+    for figure in &of_points {
+        let path = figures.join(&figure.chart.slug);
+        let files = [
+            ("svg", dots::svg(&figure.chart).into_bytes()),
+            ("csv", dots::csv(&figure.chart)?),
         ];
         for (ending, bytes) in files {
             let path = path.with_extension(ending);
@@ -127,6 +145,19 @@ fn entry(
         device: device.map(str::to_owned),
         runs_min: runs.map(|(fewest, _)| fewest),
         runs_max: runs.map(|(_, most)| most),
+    }
+}
+
+fn points_entry(figure: &PointsFigure) -> FigureEntry {
+    FigureEntry {
+        slug: figure.chart.slug.clone(),
+        title: figure.chart.title.clone(),
+        alt: figure.chart.description.clone(),
+        provenance: figure.chart.provenance,
+        source: figure.sweeps.join(", "),
+        device: Some(figure.devices.join("; ")),
+        runs_min: Some(figure.runs.0),
+        runs_max: Some(figure.runs.1),
     }
 }
 
@@ -195,10 +226,10 @@ mod tests {
             .map(|(name, _)| name.display().to_string())
             .collect();
         let expected = [
-            "energy-per-token-s.svg",
-            "energy-per-token-s.csv",
             "sensor.svg",
             "sensor.csv",
+            "energy-of-points-s-token.svg",
+            "energy-of-points-s-token.csv",
             "index.json",
         ];
         assert_eq!(names, expected.map(|name| format!("figures/{name}")));
@@ -206,12 +237,8 @@ mod tests {
 
     #[test]
     fn the_source_table_holds_exact_values_and_the_origin() {
-        let out = results(&estimates(vec![energy::tests::record(
-            "candle",
-            8,
-            512,
-            Provenance::Emulated,
-        )]));
+        let of = |batch| energy::tests::record("candle", batch, 512, Provenance::Emulated);
+        let out = results(&estimates(vec![of(8), of(16)]));
         stage(out.path()).unwrap();
         let csv =
             fs_err::read_to_string(out.path().join("figures/energy-per-token-s.csv")).unwrap();

@@ -11,6 +11,7 @@ use crate::claim::{ClaimResult, Claims, Verdict};
 use crate::estimate::{ComparisonRecord, Estimates};
 use crate::imported::SensorReport;
 use crate::stage::{AnalyzeSummary, SweepSummary};
+use crate::target::{Outcome, TargetNumber, Targets};
 
 /// All numbers that a text may print.
 pub fn numbers_of(
@@ -18,6 +19,7 @@ pub fn numbers_of(
     estimates: &Estimates,
     sensors: &SensorReport,
     claims: &Claims,
+    targets: &Targets,
 ) -> Numbers {
     let mut collection = Collection::default();
     for sweep in &summary.sweeps {
@@ -26,6 +28,7 @@ pub fn numbers_of(
     collection.estimates(estimates);
     collection.sensors(sensors);
     collection.claims(claims);
+    collection.targets(targets);
     Numbers {
         schema: NUMBERS_SCHEMA,
         numbers: collection.numbers,
@@ -124,7 +127,10 @@ impl Collection {
                 .push(facts());
         }
         for (key, all) in extremes {
-            self.extremes(&key, &all);
+            // Least and most mean something only within one unit.
+            if all.iter().all(|facts| facts.unit == all[0].unit) {
+                self.extremes(&key, &all);
+            }
         }
         for record in &estimates.comparisons {
             self.ratio(&keys, record);
@@ -224,6 +230,68 @@ impl Collection {
                 source: format!("summary.json: {name}"),
             };
             self.put(format!("{name}.{part}"), number);
+        }
+    }
+
+    fn targets(&mut self, targets: &Targets) {
+        let source = "targets.json";
+        let with = |outcome| {
+            let of = targets.targets.iter().filter(|it| it.outcome == outcome);
+            of.count()
+        };
+        let all = std::iter::once(("total", targets.targets.len()));
+        let counts = all.chain(Outcome::ALL.map(|outcome| (outcome.name(), with(outcome))));
+        for (part, value) in counts {
+            let number = Number {
+                text: value.to_string(),
+                value: Some(count(value)),
+                unit: "1".to_owned(),
+                provenance: None,
+                source: source.to_owned(),
+            };
+            self.put(format!("targets.{part}"), number);
+        }
+        for target in &targets.targets {
+            let key = format!("target.{}", target.id);
+            let source = format!("{source}: {}", target.id);
+            let provenance = target.measured.as_ref().map(|found| found.provenance);
+            let outcome = Number {
+                text: target.outcome.name().replace('_', " "),
+                value: None,
+                unit: "1".to_owned(),
+                provenance,
+                source: source.clone(),
+            };
+            self.put(format!("{key}.outcome"), outcome);
+            let Some(measured) = &target.measured else {
+                continue;
+            };
+            let parts = [
+                ("measured", Some(measured.value), measured.unit.as_str()),
+                ("floor_share", measured.floor_share, "1"),
+                ("speed_to_peer", measured.speed_to_peer, "1"),
+            ];
+            for (part, number, unit) in parts {
+                let Some(TargetNumber {
+                    value,
+                    low,
+                    high,
+                    n,
+                }) = number
+                else {
+                    continue;
+                };
+                let facts = Facts {
+                    value,
+                    low,
+                    high,
+                    n,
+                    unit,
+                    provenance: measured.provenance,
+                    source: source.clone(),
+                };
+                self.estimate(&format!("{key}.{part}"), &facts);
+            }
         }
     }
 

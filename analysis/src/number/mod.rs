@@ -9,6 +9,8 @@
 //! - `SWEEP.runs`, `.faultless_runs`, `.points`, `.blocks`, `.boards`, `.device`, …: the campaign.
 //! - `sensor.KEY.PART`, for example `sensor.pulses_30ms.instant_vs_counter.value`.
 //! - `claim.ID.verdict`, `.criterion`, `.value`, …, and `claims.total`, `claims.supported`, ….
+//! - `target.ID.outcome`, `.measured`, `.floor_share`, `.speed_to_peer`, and `targets.total`,
+//!   `targets.met`, ….
 //!
 //! Parts of an estimate: `value`, `low`, `high`, `interval` (`[low, high]`), `n`; for ratios also
 //! `percent`, `percent_low`, `percent_high`, `percent_interval`. All parts of one estimate are

@@ -3,12 +3,12 @@
 use super::html::Html;
 use super::{table, verdicts};
 use crate::claim::Claims;
-use crate::figure::{FigureEntry, energy};
+use crate::figure::{FigureEntry, energy, points};
 use crate::stage::SweepSummary;
 use crate::table::Table;
 
 /// Files beside the report, in the order in which a reader wants them.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 15] = [
     ("paper.pdf", "Paper (PDF)"),
     ("dataset/README.md", "Dataset: card"),
     ("dataset/SHA256SUMS", "Dataset: checksums"),
@@ -16,9 +16,11 @@ const FILES: [(&str, &str); 13] = [
     ("exclusions.csv", "Exclusions with reasons"),
     ("estimates.json", "Estimates with intervals"),
     ("claims.json", "Claims and verdicts"),
+    ("targets.json", "Targets and what came of them"),
     ("numbers.json", "Numbers of the paper"),
     ("sensor.json", "Sensor recordings, evaluated"),
     ("tables/energy-per-token.csv", "Table: energy per token"),
+    ("tables/targets.csv", "Table: targets"),
     ("tables/sensor.csv", "Table: sensors"),
     ("tables/exclusions.csv", "Table: exclusions"),
     ("tables/claims.csv", "Table: claims"),
@@ -29,6 +31,7 @@ pub(super) struct Report {
     pub(super) claims: Claims,
     pub(super) sweeps: Vec<SweepSummary>,
     pub(super) energy: Table,
+    pub(super) targets: Table,
     pub(super) exclusions: Table,
     pub(super) sensors: Table,
     pub(super) figures: Vec<Drawing>,
@@ -80,10 +83,10 @@ fn sections(report: &Report) -> Html {
             .filter(|drawing| drawing.entry.slug == slug);
         Html::joined(found.map(drawn))
     };
-    let energy = report
-        .figures
-        .iter()
-        .filter(|drawing| drawing.entry.slug.starts_with(energy::SLUG));
+    let energy = report.figures.iter().filter(|drawing| {
+        let slug = &drawing.entry.slug;
+        slug.starts_with(energy::SLUG) || slug.starts_with(points::SLUG)
+    });
     let emulated = if report.emulated.is_empty() {
         Html::joined([])
     } else {
@@ -106,6 +109,14 @@ fn sections(report: &Report) -> Html {
             [
                 Html::joined(energy.map(drawn)),
                 table::html(&report.energy, "Energy per unit of output at every point"),
+            ],
+        ),
+        section(
+            "targets",
+            "Targets",
+            [
+                figure(points::RATIO_SLUG),
+                table::html(&report.targets, "Targets and what came of them"),
             ],
         ),
         section(

@@ -7,9 +7,9 @@ use crate::Error;
 use crate::emulated;
 use crate::figure::FigureEntry;
 use crate::stage::{
-    Layout, read_claims, read_estimates, read_exclusions, read_sensors, read_summary,
+    Layout, read_claims, read_estimates, read_exclusions, read_sensors, read_summary, read_targets,
 };
-use crate::table::{energy_table, exclusions_table, sensor_table};
+use crate::table::{energy_table, exclusions_table, sensor_table, targets_table};
 use crate::write::write_atomically;
 
 /// Writes `out/report.html` from the results in `out`. `raw` are links to folders of raw traces,
@@ -23,6 +23,7 @@ pub fn stage(out: &Path, raw: &[&str]) -> Result<PathBuf, Error> {
         claims: read_claims(out)?,
         sweeps: read_summary(out)?.sweeps,
         energy: energy_table(&read_estimates(out)?),
+        targets: targets_table(&read_targets(out)?),
         exclusions: exclusions_table(&read_exclusions(&Layout::new(out).exclusions())?),
         sensors: sensor_table(&read_sensors(out)?),
         figures: drawings(out)?,

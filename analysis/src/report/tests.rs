@@ -15,7 +15,7 @@ fn table(name: &'static str, rows: Vec<Vec<Cell>>) -> Table {
         align,
     };
     Table {
-        name,
+        name: name.into(),
         columns: vec![
             column("what", "What", Align::Left),
             column("value", "Value", Align::Right),
@@ -90,6 +90,7 @@ fn report() -> Report {
             "energy-per-token",
             vec![vec![cell("candle"), cell("3.5 [3.4, 3.6]")]],
         ),
+        targets: table("targets", vec![vec![cell("decode"), cell("missed by 5 %")]]),
         exclusions: table("exclusions", vec![]),
         sensors: table("sensor", vec![vec![cell("period <script>"), cell("100")]]),
         emulated: Vec::new(),

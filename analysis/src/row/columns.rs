@@ -293,6 +293,16 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
         "energy_net_j for one unit of output"
     ),
     quantity_column!(
+        energy_per_request_j,
+        "J/request",
+        "energy_j for one sequence, picture or sound: one of the batch in one iteration"
+    ),
+    quantity_column!(
+        energy_per_sound_second_j,
+        "J/s",
+        "energy_j for one second of sound that was listened to"
+    ),
+    quantity_column!(
         package_energy_j,
         "J",
         "energy of the processor packages (RAPL) over the window"
@@ -308,6 +318,16 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
         "units of output per second of window_s"
     ),
     quantity_column!(iteration_s, "s", "mean time of one iteration"),
+    quantity_column!(
+        infer_s,
+        "s",
+        "mean time of one pass of a model that answers in one (phase infer)"
+    ),
+    quantity_column!(
+        encode_s,
+        "s",
+        "mean time of one pass of an encoder whose states a decoder reads (phase encode)"
+    ),
     quantity_column!(prefill_s, "s", "mean time of a prefill phase"),
     quantity_column!(decode_s, "s", "mean time of a decode phase"),
     quantity_column!(

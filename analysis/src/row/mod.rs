@@ -88,6 +88,10 @@ pub struct Row {
     pub energy_per_unit_j: Option<JoulesPerUnit>,
     /// Net energy for one unit of output.
     pub energy_net_per_unit_j: Option<JoulesPerUnit>,
+    /// Gross energy for one sequence, picture or sound: one of the batch in one iteration.
+    pub energy_per_request_j: Option<JoulesPerUnit>,
+    /// Gross energy for one second of sound that was listened to.
+    pub energy_per_sound_second_j: Option<JoulesPerUnit>,
     /// Energy of the processor packages over the tick window.
     pub package_energy_j: Option<Joules>,
     /// Gross energy by the time in which it was spent.
@@ -96,6 +100,10 @@ pub struct Row {
     pub throughput_per_s: Option<UnitsPerSecond>,
     /// Mean time of one iteration.
     pub iteration_s: Option<Seconds>,
+    /// Mean time of one pass of a model that answers in one.
+    pub infer_s: Option<Seconds>,
+    /// Mean time of one pass of an encoder whose states a decoder reads.
+    pub encode_s: Option<Seconds>,
     /// Mean time of one prefill phase.
     pub prefill_s: Option<Seconds>,
     /// Mean time of one decode phase.
@@ -188,10 +196,14 @@ impl Row {
             energy_net_j: None,
             energy_per_unit_j: None,
             energy_net_per_unit_j: None,
+            energy_per_request_j: None,
+            energy_per_sound_second_j: None,
             package_energy_j: None,
             mean_power_w: None,
             throughput_per_s: None,
             iteration_s: None,
+            infer_s: None,
+            encode_s: None,
             prefill_s: None,
             decode_s: None,
             decode_step_s: None,

@@ -46,6 +46,16 @@ impl Layout {
         self.out.join("claims.json")
     }
 
+    /// [`crate::target::Targets`].
+    pub fn targets(&self) -> PathBuf {
+        self.out.join("targets.json")
+    }
+
+    /// Which tables of sweeps there are: a list of [`crate::table::SweepTableEntry`].
+    pub fn sweep_tables(&self) -> PathBuf {
+        self.out.join("tables/sweeps.json")
+    }
+
     /// [`crate::number::Numbers`].
     pub fn numbers(&self) -> PathBuf {
         self.out.join("numbers.json")

@@ -14,8 +14,10 @@ use crate::estimate::{ESTIMATES_SCHEMA, Estimates};
 use crate::imported::SensorReport;
 use crate::number::{Numbers, numbers_of};
 use crate::table::{
-    Table, claims_table, energy_table, exclusions_table, sensor_table, timing_table,
+    SweepTableEntry, Table, claims_table, energy_table, exclusions_table, sensor_table,
+    sweep_tables, targets_table, timing_table,
 };
+use crate::target::{self, TargetFile, Targets};
 use crate::write::{write_atomically, write_json};
 
 /// Tests the claims of a file against the estimates and the emulated results, where there are any,
@@ -37,24 +39,43 @@ pub fn claims(claims_toml: &Path, out: &Path) -> Result<Claims, Error> {
     Ok(claims)
 }
 
+/// Holds the targets of a file against the estimates and writes `targets.json`.
+///
+/// # Errors
+/// Those of the file of targets and of the files of [`super::analyze`].
+pub fn targets(targets_toml: &Path, out: &Path) -> Result<Targets, Error> {
+    let file = TargetFile::read(targets_toml)?;
+    let targets = target::judge(&file, &read_estimates(out)?);
+    write_json(&Layout::new(out).targets(), &targets)?;
+    Ok(targets)
+}
+
 /// Writes every table as CSV and as Typst source.
 ///
 /// # Errors
-/// Those of the files of [`super::analyze`] and [`claims`].
+/// Those of the files of [`super::analyze`], [`claims`] and [`targets`].
 pub fn tables(out: &Path) -> Result<Vec<Table>, Error> {
     let layout = Layout::new(out);
     let sensors = read_sensors(out)?;
-    let tables = vec![
-        energy_table(&read_estimates(out)?),
+    let estimates = read_estimates(out)?;
+    let (entries, of_sweeps): (Vec<SweepTableEntry>, Vec<Table>) = sweep_tables(&estimates)
+        .into_iter()
+        .map(|found| (found.entry, found.table))
+        .unzip();
+    let mut tables = vec![
+        energy_table(&estimates),
         exclusions_table(&read_exclusions(&layout.exclusions())?),
         sensor_table(&sensors),
         timing_table(&sensors),
         claims_table(&read_claims(out)?),
+        targets_table(&read_targets(out)?),
     ];
+    tables.extend(of_sweeps);
+    write_json(&layout.sweep_tables(), &entries)?;
     for table in &tables {
-        write_atomically(&layout.table(table.name, "csv"), table.to_csv().as_bytes())?;
+        write_atomically(&layout.table(&table.name, "csv"), table.to_csv().as_bytes())?;
         write_atomically(
-            &layout.table(table.name, "typ"),
+            &layout.table(&table.name, "typ"),
             table.to_typst().as_bytes(),
         )?;
     }
@@ -64,13 +85,14 @@ pub fn tables(out: &Path) -> Result<Vec<Table>, Error> {
 /// Writes `numbers.json`: all that the paper may print.
 ///
 /// # Errors
-/// Those of the files of [`super::analyze`] and [`claims`].
+/// Those of the files of [`super::analyze`], [`claims`] and [`targets`].
 pub fn numbers(out: &Path) -> Result<Numbers, Error> {
     let numbers = numbers_of(
         &read_summary(out)?,
         &read_estimates(out)?,
         &read_sensors(out)?,
         &read_claims(out)?,
+        &read_targets(out)?,
     );
     write_json(&Layout::new(out).numbers(), &numbers)?;
     Ok(numbers)
@@ -109,6 +131,14 @@ pub fn read_sensors(out: &Path) -> Result<SensorReport, Error> {
 /// [`Error::Io`] or [`Error::Content`] naming file and place.
 pub fn read_claims(out: &Path) -> Result<Claims, Error> {
     read_json(&Layout::new(out).claims())
+}
+
+/// Reads `targets.json`.
+///
+/// # Errors
+/// [`Error::Io`] or [`Error::Content`] naming file and place.
+pub fn read_targets(out: &Path) -> Result<Targets, Error> {
+    read_json(&Layout::new(out).targets())
 }
 
 /// Reads `summary.json`.

@@ -7,7 +7,7 @@ use crate::number::print_estimate;
 /// One row for each claim.
 pub fn claims_table(claims: &Claims) -> Table {
     Table {
-        name: "claims",
+        name: "claims".into(),
         columns: vec![
             Column::words("id", "Claim"),
             Column::words("sentence", "Sentence"),

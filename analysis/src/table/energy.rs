@@ -1,115 +1,102 @@
-//! The measured table: what a unit of output costs at each point, and how fast it came.
+//! The measured tables: what a unit of output costs at each point, and how fast it came.
+//!
+//! One builder for all kinds of work: the table of everything, for machines and the report, and for
+//! the paper a table for each sweep, or for each kind of work of a sweep that mixes them. What no
+//! point has, or all have alike, is not printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::axis::{Axis, AxisValue};
+use model::axis::Axis;
 use model::point::Point;
 use model::provenance::Provenance;
+use serde::Serialize;
 
-use super::{Cell, Column, Table};
+use super::quantities::{COLUMNS, ratio_cells};
+use super::{ABSENT, Cell, Column, Table};
 use crate::estimate::{EstimateRecord, Estimates, Metric};
-use crate::number::print_estimate;
 
-/// The engine that every other is compared with.
-const PEER: &str = "pytorch";
-
-/// Metrics with an interval in print, with their columns.
-const COLUMNS: [MetricColumn; 7] = [
-    MetricColumn::new(
-        Metric::EnergyPerUnit,
-        [
-            "energy_per_unit_j",
-            "energy_per_unit_low_j",
-            "energy_per_unit_high_j",
-        ],
-        "Energy (J/unit)",
-        true,
-    ),
-    MetricColumn::new(
-        Metric::EnergyNetPerUnit,
-        [
-            "energy_net_per_unit_j",
-            "energy_net_per_unit_low_j",
-            "energy_net_per_unit_high_j",
-        ],
-        "Above idle (J/unit)",
-        false,
-    ),
-    MetricColumn::new(
-        Metric::Throughput,
-        [
-            "throughput_per_s",
-            "throughput_low_per_s",
-            "throughput_high_per_s",
-        ],
-        "Rate (unit/s)",
-        false,
-    ),
-    MetricColumn::new(
-        Metric::MeanPower,
-        ["mean_power_w", "mean_power_low_w", "mean_power_high_w"],
-        "Power (W)",
-        false,
-    ),
-    MetricColumn::new(
-        Metric::PrefillTime,
-        ["prefill_s", "prefill_low_s", "prefill_high_s"],
-        "Prefill (ms)",
-        false,
-    ),
-    MetricColumn::new(
-        Metric::DecodeStepTime,
-        ["decode_step_s", "decode_step_low_s", "decode_step_high_s"],
-        "Step (ms)",
-        false,
-    ),
-    MetricColumn::new(
-        Metric::FloorShare,
-        ["floor_share", "floor_share_low", "floor_share_high"],
-        "Of floor (%)",
-        false,
-    ),
-];
-
-struct MetricColumn {
-    metric: Metric,
-    /// Value, lower and upper bound.
-    keys: [&'static str; 3],
-    title: &'static str,
-    print_interval: bool,
+/// All estimates of one point.
+#[derive(Clone, Debug)]
+struct Measured<'a> {
+    records: Vec<&'a EstimateRecord>,
 }
 
-impl MetricColumn {
-    const fn new(
-        metric: Metric,
-        keys: [&'static str; 3],
-        title: &'static str,
-        print_interval: bool,
-    ) -> Self {
-        Self {
-            metric,
-            keys,
-            title,
-            print_interval,
+/// How work is done, as far as tables must be apart: the times that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Tokens are made after a prompt was read; also commands that say nothing of their phases.
+    Generation,
+    /// The answer comes of one pass.
+    Pass,
+    /// Sound is encoded, then text is made.
+    Transcription,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Generation => "generation",
+            Self::Pass => "pass",
+            Self::Transcription => "transcription",
         }
     }
+}
 
-    /// The heading, with the unit of output where it is a known one.
-    fn heading(&self, unit: &str) -> &'static str {
-        match (self.metric, unit) {
-            (Metric::EnergyPerUnit, "token") => "Energy (J/token)",
-            (Metric::EnergyNetPerUnit, "token") => "Above idle (J/token)",
-            (Metric::Throughput, "token") => "Rate (token/s)",
-            _ => self.title,
-        }
+/// A table of one sweep, with what its caption must say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepTable {
+    /// The table.
+    pub table: Table,
+    /// Its caption's facts.
+    pub entry: SweepTableEntry,
+}
+
+/// What a page that shows a table of a sweep has to say about it: one entry of
+/// `tables/sweeps.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SweepTableEntry {
+    /// Name of the table's files.
+    pub table: String,
+    /// Name of the sweep.
+    pub sweep: String,
+    /// The kind of work.
+    pub kind: Kind,
+    /// Models in it.
+    pub models: Vec<String>,
+    /// Product names of the devices.
+    pub devices: Vec<String>,
+    /// Unit of output.
+    pub units: Vec<String>,
+    /// Measured, emulated or imported.
+    pub provenance: Provenance,
+}
+
+impl<'a> Measured<'a> {
+    fn first(&self) -> &'a EstimateRecord {
+        self.records[0]
     }
 
-    /// Times are printed in milliseconds and shares in percent.
-    const fn print_scale(&self) -> f64 {
-        match self.metric {
-            Metric::PrefillTime | Metric::DecodeStepTime => 1e3,
-            Metric::FloorShare => 1e2,
-            _ => 1.0,
+    fn of(&self, metric: Metric) -> Option<&'a EstimateRecord> {
+        let mut records = self.records.iter();
+        records.find(|record| record.metric == metric).copied()
+    }
+
+    fn axis(&self, axis: Axis) -> Option<String> {
+        self.first().point.get(axis).map(ToString::to_string)
+    }
+
+    fn unit(&self) -> Option<&'a str> {
+        self.of(Metric::Throughput)?.unit.strip_suffix("/s")
+    }
+
+    fn kind(&self) -> Kind {
+        if self.of(Metric::EncodeTime).is_some() {
+            Kind::Transcription
+        } else if self.of(Metric::InferTime).is_some() {
+            Kind::Pass
+        } else {
+            Kind::Generation
         }
     }
 }
@@ -117,61 +104,103 @@ impl MetricColumn {
 /// One row for each point of each sweep. Where there are measured points, emulated ones are left to
 /// `estimates.json`: the two never stand in one table.
 pub fn energy_table(estimates: &Estimates) -> Table {
-    let shown = estimates
-        .estimates
-        .iter()
-        .map(|record| record.provenance)
-        .min();
-    let mut rows: BTreeMap<(&str, Provenance, &str, &Point), Vec<&EstimateRecord>> =
-        BTreeMap::new();
-    for record in estimates
-        .estimates
-        .iter()
-        .filter(|record| Some(record.provenance) == shown)
-    {
-        rows.entry((
-            &record.sweep,
-            record.provenance,
-            &record.device,
-            &record.point,
-        ))
-        .or_default()
-        .push(record);
+    table(
+        "energy-per-token".to_owned(),
+        estimates,
+        &points(estimates),
+        false,
+    )
+}
+
+/// A table for each kind of work of each sweep, in the order of names. Origins are never mixed, as
+/// in [`energy_table`].
+pub fn sweep_tables(estimates: &Estimates) -> Vec<SweepTable> {
+    let mut groups: BTreeMap<(&str, Kind), Vec<Measured>> = BTreeMap::new();
+    for point in points(estimates) {
+        let group = (point.first().sweep.as_str(), point.kind());
+        groups.entry(group).or_default().push(point);
     }
-    let sweeps: BTreeSet<&str> = rows.keys().map(|key| key.0).collect();
+    let kinds = |sweep: &str| groups.keys().filter(|group| group.0 == sweep).count();
+    groups
+        .iter()
+        .map(|((sweep, kind), points)| {
+            let name = match kinds(sweep) {
+                1 => format!("sweep-{sweep}"),
+                _ => format!("sweep-{sweep}-{}", kind.name()),
+            };
+            let words = |get: &dyn Fn(&Measured) -> Option<String>| -> Vec<String> {
+                let words: BTreeSet<String> = points.iter().filter_map(get).collect();
+                words.into_iter().collect()
+            };
+            SweepTable {
+                entry: SweepTableEntry {
+                    table: name.clone(),
+                    sweep: (*sweep).to_owned(),
+                    kind: *kind,
+                    models: words(&|point| point.axis(Axis::Model)),
+                    devices: words(&|point| Some(point.first().device.clone())),
+                    units: words(&|point| point.unit().map(str::to_owned)),
+                    provenance: points[0].first().provenance,
+                },
+                table: table(name, estimates, points, true),
+            }
+        })
+        .collect()
+}
+
+/// The points of the first origin that there is, measured before emulated, with their estimates.
+fn points(estimates: &Estimates) -> Vec<Measured<'_>> {
+    let records = || estimates.estimates.iter();
+    let shown = records().map(|record| record.provenance).min();
+    let mut points: BTreeMap<(&str, &str, &Point), Vec<&EstimateRecord>> = BTreeMap::new();
+    for record in records().filter(|record| Some(record.provenance) == shown) {
+        let key = (record.sweep.as_str(), record.device.as_str(), &record.point);
+        points.entry(key).or_default().push(record);
+    }
+    let measured = |records| Measured { records };
+    points.into_values().map(measured).collect()
+}
+
+fn table(name: String, estimates: &Estimates, points: &[Measured], of_one_sweep: bool) -> Table {
+    let rows: Vec<Vec<Cell>> = points.iter().map(|point| row(estimates, point)).collect();
+    let units: BTreeSet<&str> = points.iter().filter_map(Measured::unit).collect();
+    let unit = match units.first() {
+        Some(unit) if units.len() == 1 => unit,
+        _ => "unit",
+    };
+    let mut columns = columns(unit, of_one_sweep);
+    for (index, column) in columns.iter_mut().enumerate() {
+        let prints: BTreeSet<&str> = rows.iter().map(|row| row[index].print.as_str()).collect();
+        let is_same = prints.len() < 2 && LEFT_OUT_WHERE_ALIKE.contains(&column.key);
+        let is_absent = !prints.is_empty() && prints.iter().all(|print| *print == ABSENT);
+        if is_same || is_absent {
+            column.title = None;
+        }
+    }
     Table {
-        name: "energy-per-token",
-        columns: columns(sweeps.len() > 1, &output_unit(estimates)),
-        notes: notes(estimates),
-        rows: rows
-            .into_values()
-            .map(|records| row(estimates, &records))
-            .collect(),
+        name: name.into(),
+        columns,
+        notes: notes(estimates, points),
+        rows,
     }
 }
 
-/// The unit of output in headings, where all points have the same.
-fn output_unit(estimates: &Estimates) -> String {
-    let units: BTreeSet<&str> = estimates
-        .estimates
-        .iter()
-        .filter(|record| record.metric == Metric::Throughput)
-        .filter_map(|record| record.unit.strip_suffix("/s"))
-        .collect();
-    match units.first() {
-        Some(unit) if units.len() == 1 => (*unit).to_owned(),
-        _ => "unit".to_owned(),
-    }
-}
+/// Columns that say nothing where all rows have the same.
+const LEFT_OUT_WHERE_ALIKE: [&str; 6] = [
+    "sweep",
+    "model",
+    "format",
+    "variant",
+    "decode_tokens",
+    "unit",
+];
 
-fn columns(many_sweeps: bool, unit: &str) -> Vec<Column> {
+fn columns(unit: &str, of_one_sweep: bool) -> Vec<Column> {
     let mut columns = vec![
-        if many_sweeps {
-            Column::words("sweep", "Sweep")
-        } else {
-            Column::data("sweep")
-        },
+        Column::words("sweep", "Sweep"),
         Column::words("engine", "Engine"),
+        Column::words("model", "Model"),
+        Column::words("format", "Format"),
         Column::words("variant", "Variant"),
         Column::data("engine_name"),
         Column::data("weights"),
@@ -179,26 +208,29 @@ fn columns(many_sweeps: bool, unit: &str) -> Vec<Column> {
         Column::data("point"),
         Column::number("batch", "Batch"),
         Column::number("prompt_tokens", "Prompt"),
+        Column::number("decode_tokens", "Decoded"),
         Column::number("n", "n"),
-        Column::data("unit"),
+        Column::words("unit", "Unit"),
     ];
     for column in &COLUMNS {
-        let [value, low, high] = column.keys;
-        columns.extend([
-            Column::number(value, column.heading(unit)),
-            Column::data(low),
-            Column::data(high),
-        ]);
+        columns.extend(column.columns(unit, of_one_sweep));
     }
     columns.extend([
         Column::number("energy_to_pytorch", "Energy to PyTorch"),
         Column::data("energy_to_pytorch_low"),
         Column::data("energy_to_pytorch_high"),
         Column::data("energy_to_pytorch_n"),
+        Column::number("time_to_pytorch", "Time to PyTorch"),
+        Column::data("time_to_pytorch_low"),
+        Column::data("time_to_pytorch_high"),
+        Column::data("time_to_pytorch_n"),
         Column::data("device"),
         Column::data("boards"),
         Column::data("digest_consistent"),
-        Column::words("provenance", "Provenance"),
+        match of_one_sweep {
+            true => Column::data("provenance"),
+            false => Column::words("provenance", "Provenance"),
+        },
     ]);
     columns
 }
@@ -214,118 +246,71 @@ fn variant(point: &Point) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-fn row(estimates: &Estimates, records: &[&EstimateRecord]) -> Vec<Cell> {
-    let first = records[0];
-    let point = &first.point;
-    let axis = |axis| Cell::word(point.get(axis).map(ToString::to_string).as_deref());
-    let of = |metric| {
-        records
-            .iter()
-            .find(|record| record.metric == metric)
-            .copied()
-    };
-    let n = records.iter().map(|record| record.n).max().unwrap_or(0);
-    let unit = of(Metric::Throughput).and_then(|record| record.unit.strip_suffix("/s"));
+/// The number format in a word: that of the weights where they are quantised, otherwise that of
+/// everything.
+pub(crate) fn format_of(point: &Point) -> Option<String> {
+    let of = |axis| point.get(axis).map(ToString::to_string);
+    of(Axis::Quantisation)
+        .filter(|word| word != "none")
+        .or_else(|| of(Axis::Precision))
+}
+
+fn row(estimates: &Estimates, point: &Measured) -> Vec<Cell> {
+    let first = point.first();
+    let word = |text: Option<String>| Cell::word(text.as_deref());
+    let axis = |axis| word(point.axis(axis));
+    let n = point.records.iter().map(|record| record.n).max();
     let mut cells = vec![
         Cell::same(&first.sweep),
         axis(Axis::Engine),
-        Cell::word(variant(point).as_deref()),
+        axis(Axis::Model),
+        word(format_of(&first.point)),
+        word(variant(&first.point)),
         Cell::word(first.engine_name.as_deref()),
         Cell::word(first.weights.as_deref()),
         Cell::word(first.weights_id.as_deref()),
-        Cell::same(point.to_string()),
+        Cell::same(first.point.to_string()),
         axis(Axis::Batch),
         axis(Axis::PromptTokens),
-        Cell::same(n.to_string()),
-        Cell::word(unit),
+        axis(Axis::DecodeTokens),
+        Cell::same(n.unwrap_or(0).to_string()),
+        Cell::word(point.unit()),
     ];
     for column in &COLUMNS {
-        cells.extend(estimate_cells(column, of(column.metric)));
+        cells.extend(column.cells(point.of(column.metric)));
     }
-    cells.extend(peer_cells(estimates, first));
+    for metric in [Metric::EnergyPerUnit, Metric::IterationTime] {
+        let ratio = estimates.to_peer(first, metric);
+        cells.extend(ratio_cells(ratio.as_ref()));
+    }
     cells.extend([
         Cell::same(&first.device),
         Cell::same(first.boards.to_string()),
-        Cell::word(
-            first
-                .digest_consistent
-                .map(|same| same.to_string())
-                .as_deref(),
-        ),
+        word(first.digest_consistent.map(|same| same.to_string())),
         Cell::same(first.provenance.name()),
     ]);
     cells
 }
 
-fn estimate_cells(column: &MetricColumn, record: Option<&EstimateRecord>) -> [Cell; 3] {
-    let Some(record) = record else {
-        return [Cell::word(None), Cell::word(None), Cell::word(None)];
-    };
-    let scale = column.print_scale();
-    let scaled = |bound: Option<f64>| bound.map(|bound| bound * scale);
-    let printed = print_estimate(
-        record.value * scale,
-        scaled(record.low),
-        scaled(record.high),
-    );
-    let text = if column.print_interval {
-        printed.with_interval()
-    } else {
-        printed.value
-    };
-    [
-        Cell::number(Some(record.value), text),
-        Cell::number(record.low, ""),
-        Cell::number(record.high, ""),
-    ]
-}
-
-/// Energy relative to PyTorch at the same point of the same sweep, paired by block.
-fn peer_cells(estimates: &Estimates, record: &EstimateRecord) -> [Cell; 4] {
-    let peer = AxisValue::Text(PEER.to_owned());
-    let is_peer = record.point.get(Axis::Engine) == Some(&peer);
-    let peer_point = record.point.clone().with(Axis::Engine, peer);
-    let ratio = (!is_peer)
-        .then(|| {
-            estimates.ratio(
-                &record.sweep,
-                Metric::EnergyPerUnit,
-                &record.point,
-                &peer_point,
-            )
-        })
-        .flatten();
-    let Some(ratio) = ratio else {
-        return [
-            Cell::word(None),
-            Cell::word(None),
-            Cell::word(None),
-            Cell::word(None),
-        ];
-    };
-    let printed = print_estimate(ratio.value, ratio.low, ratio.high);
-    [
-        Cell::number(Some(ratio.value), printed.with_interval()),
-        Cell::number(ratio.low, ""),
-        Cell::number(ratio.high, ""),
-        Cell::same(ratio.n.to_string()),
-    ]
-}
-
-fn notes(estimates: &Estimates) -> Vec<String> {
+fn notes(estimates: &Estimates, points: &[Measured]) -> Vec<String> {
     let mut notes = Vec::new();
-    if !estimates.estimates.is_empty() {
+    if !points.is_empty() {
         notes.push(
             "In brackets: 95 % intervals. One run is one fresh process; n counts runs. Energy \
-             includes prefill and idle power of the board. The floor is the least time that \
-             arithmetic and memory of the board allow."
+             is of the whole iteration, with idle power of the board. The floor is the least time \
+             that arithmetic and memory of the board allow."
                 .to_owned(),
         );
     }
+    let sweeps: BTreeSet<&str> = points
+        .iter()
+        .map(|point| point.first().sweep.as_str())
+        .collect();
     let reasons: BTreeSet<&str> = estimates
         .missing
         .iter()
         .filter(|record| record.metric == Metric::EnergyPerUnit)
+        .filter(|record| sweeps.contains(record.sweep.as_str()))
         .map(|record| record.reason.as_str())
         .collect();
     notes.extend(

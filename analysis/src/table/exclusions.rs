@@ -13,7 +13,7 @@ pub fn exclusions_table(exclusions: &[Exclusion]) -> Table {
         Vec::new()
     };
     Table {
-        name: "exclusions",
+        name: "exclusions".into(),
         columns: vec![
             Column::data("sweep"),
             Column::words("run_id", "Run"),

@@ -1,25 +1,30 @@
 //! Tables: the same rows as CSV for machines and as Typst source for the paper.
 
+use std::borrow::Cow;
+
 mod claims;
 mod energy;
 mod exclusions;
 mod quality;
+mod quantities;
 mod sensor;
+mod targets;
 mod typst;
 mod windows;
 
 pub use claims::claims_table;
-pub use energy::energy_table;
+pub use energy::{SweepTable, SweepTableEntry, energy_table, sweep_tables};
 pub use exclusions::exclusions_table;
 pub use quality::quality_table;
 pub use sensor::{sensor_table, timing_table};
+pub use targets::targets_table;
 pub use windows::windows_table;
 
 /// A table. The CSV has every column with full numbers, the print those with a title, rounded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// Name of the files.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The columns.
     pub columns: Vec<Column>,
     /// The rows; each has a cell for each column.
@@ -59,6 +64,14 @@ pub struct Cell {
 
 /// What stands in print for a value that is not there.
 pub(crate) const ABSENT: &str = "\u{2013}";
+
+/// A number and its bounds, as far as they are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Bounded {
+    pub(crate) value: Option<f64>,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+}
 
 impl Column {
     pub(crate) const fn words(key: &'static str, title: &'static str) -> Self {
@@ -106,6 +119,15 @@ impl Cell {
                 ABSENT.to_owned()
             },
         }
+    }
+
+    /// A number in full with its print, and its bounds for machines.
+    pub(crate) fn estimate(value: Bounded, printed: impl Into<String>) -> [Self; 3] {
+        [
+            Self::number(value.value, printed),
+            Self::number(value.low, ""),
+            Self::number(value.high, ""),
+        ]
     }
 
     /// An optional word.

@@ -16,7 +16,7 @@ pub fn quality_table(report: &QualityReport) -> Table {
         format!("{}: {}.{missing}", studied.model, studied.task)
     });
     Table {
-        name: "quality",
+        name: "quality".into(),
         columns: vec![
             Column::words("model", "Model"),
             Column::words("format", "Format"),

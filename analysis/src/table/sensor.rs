@@ -71,7 +71,7 @@ pub fn sensor_table(report: &SensorReport) -> Table {
         Column::words("provenance", "Provenance"),
     ]);
     Table {
-        name: "sensor",
+        name: "sensor".into(),
         columns,
         rows: loads(report)
             .iter()
@@ -137,7 +137,7 @@ pub fn timing_table(report: &SensorReport) -> Table {
         .iter()
         .filter(|quantity| !quantity.key.contains('.'));
     Table {
-        name: "sensor-timing",
+        name: "sensor-timing".into(),
         columns: vec![
             Column::data("key"),
             Column::words("description", "Quantity"),

@@ -2,7 +2,7 @@ use super::*;
 
 fn table() -> Table {
     Table {
-        name: "t",
+        name: "t".into(),
         columns: vec![
             Column::words("name", "Name"),
             Column::data("raw"),

@@ -9,7 +9,7 @@ pub fn windows_table(published: &Published) -> Table {
     let metered = &published.with_meter.0;
     let rows = published.uncalibrated.0.iter().zip(metered);
     Table {
-        name: "windows",
+        name: "windows".into(),
         columns: vec![
             Column::number("length_s", "Window (s)"),
             Column::number("windows", "n"),

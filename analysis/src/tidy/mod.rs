@@ -17,6 +17,7 @@ mod work;
 use metering::validity::requested_mhz;
 use model::axis::{Axis, AxisValue};
 use model::mark::Mark;
+use model::point::Point;
 use model::reason::RunFault;
 use model::trace::{Fault, Span, Stage, Trace, TraceHeader};
 use model::units::{Joules, Megahertz, Nanos, Seconds};
@@ -90,6 +91,8 @@ fn describe_work(row: &mut Row, header: &TraceHeader, work: &Work) {
         }
         _ => None,
     };
+    row.infer_s = work.mean_phase("infer");
+    row.encode_s = work.mean_phase("encode");
     row.prefill_s = work.mean_phase("prefill");
     row.decode_s = work.mean_phase("decode");
     let decode_tokens = row
@@ -191,6 +194,28 @@ fn describe_energy(row: &mut Row, trace: &Trace, window: Span, work: &Work) {
         let per_unit = |energy: Joules| JoulesPerUnit::new(energy.get() / count(work));
         row.energy_per_unit_j = row.energy_j.map(per_unit);
         row.energy_net_per_unit_j = row.energy_net_j.map(per_unit);
+    }
+    if let Some(requests) = requests(row) {
+        let per_request = JoulesPerUnit::new(gross.get() / count(requests));
+        row.energy_per_request_j = Some(per_request);
+        row.energy_per_sound_second_j =
+            sound_s(&row.point).map(|seconds| JoulesPerUnit::new(per_request.get() / seconds));
+    }
+}
+
+/// Sequences, pictures or sounds that were answered: the batch in every iteration.
+fn requests(row: &Row) -> Option<u64> {
+    let batch = row.point.get(Axis::Batch).and_then(AxisValue::as_integer)?;
+    Some(batch * row.iterations?).filter(|requests| *requests > 0)
+}
+
+/// Seconds of sound in one request: Whisper listens to windows of 30 s, the model that this project
+/// trains to 3 s. `None` for models that do not listen.
+fn sound_s(point: &Point) -> Option<f64> {
+    let model = point.get(Axis::Model).and_then(AxisValue::as_text)?;
+    match model.strip_prefix("whisper-")? {
+        "micro" => Some(3.0),
+        _ => Some(30.0),
     }
 }
 

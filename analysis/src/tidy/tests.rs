@@ -277,6 +277,92 @@ fn work_that_does_not_add_up_is_a_fault() {
     );
 }
 
+/// The plain trace of a batch of two with other names and counts of its phases.
+fn with_phases(model: &str, first: Option<&str>, output: (&str, &str, u64)) -> Trace {
+    let point =
+        synthetic::llama_point("candle", 2, 512).with(Axis::Model, AxisValue::Text(model.into()));
+    let mut trace = synthetic::trace(point, 0, Load::PLAIN);
+    let (output_phase, output_unit, output_work) = output;
+    for received in &mut trace.header.marks {
+        match &mut received.mark {
+            Mark::Ready { worker, .. } => {
+                worker.output_phase = output_phase.into();
+                worker.unit = output_unit.into();
+            }
+            Mark::Begin { phase, .. } => {
+                *phase = if phase == "prefill" {
+                    first.unwrap_or("")
+                } else {
+                    output_phase
+                }
+                .into();
+            }
+            Mark::End { phase, work, .. } if phase == "prefill" => {
+                *phase = first.unwrap_or("").into();
+                *work = 2;
+            }
+            Mark::End { phase, work, .. } => {
+                *phase = output_phase.into();
+                *work = output_work;
+            }
+            Mark::Done { work, .. } => *work = output_work,
+            Mark::Failed { .. } => {}
+        }
+    }
+    trace.header.marks.retain(|received| match &received.mark {
+        Mark::Begin { phase, .. } | Mark::End { phase, .. } => !phase.is_empty(),
+        _ => true,
+    });
+    trace
+}
+
+#[test]
+fn a_pass_counts_sequences_and_knows_no_prompt_or_step() {
+    let row = tidy(&with_phases("bert-large", None, ("infer", "request", 2)));
+    assert_eq!(codes(&row), []);
+    assert_eq!(
+        (row.prefill_s, row.decode_s, row.decode_step_s),
+        (None, None, None)
+    );
+    assert_close(row.infer_s.map(Seconds::get), 1.2, "infer_s");
+    assert_close(
+        row.energy_per_unit_j.map(|e| e.get()),
+        100.0,
+        "energy_per_unit_j",
+    );
+    assert_close(
+        row.energy_per_request_j.map(|e| e.get()),
+        100.0,
+        "energy_per_request_j",
+    );
+    assert_eq!(row.energy_per_sound_second_j, None);
+    let wrong = tidy(&with_phases("bert-large", None, ("infer", "request", 3)));
+    assert_eq!(codes(&wrong), [RunFault::WorkMismatch]);
+    assert!(
+        wrong.faults[0].detail.ends_with("expected batch = 2"),
+        "{}",
+        wrong.faults[0].detail
+    );
+}
+
+#[test]
+fn sound_is_paid_for_by_the_second() {
+    let trace = |model: &str| with_phases(model, Some("encode"), ("decode", "token", 256));
+    let row = tidy(&trace("whisper-large-v3"));
+    assert_eq!(codes(&row), []);
+    assert_close(row.encode_s.map(Seconds::get), 0.8, "encode_s");
+    assert_close(
+        row.decode_step_s.map(Seconds::get),
+        1.2 / 128.0,
+        "decode_step_s",
+    );
+    let of_sound = |row: &Row| row.energy_per_sound_second_j.map(|e| e.get());
+    // Two windows of 30 s for 200 J.
+    assert_close(of_sound(&row), 200.0 / 60.0, "energy_per_sound_second_j");
+    let micro = tidy(&trace("whisper-micro"));
+    assert_close(of_sound(&micro), 200.0 / 6.0, "energy_per_sound_second_j");
+}
+
 #[test]
 fn a_window_without_work_is_a_fault_and_its_energy_is_not_shared_out() {
     let mut trace = plain();

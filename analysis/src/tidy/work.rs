@@ -128,18 +128,27 @@ impl Work {
                 format!("done says {claimed} units, the end marks add up to {output}"),
             ));
         }
+        // A pass over sequences or sounds counts each of them once, whatever its length.
         for (phase, axis) in [
-            ("prefill", Axis::PromptTokens),
-            ("decode", Axis::DecodeTokens),
+            ("prefill", Some(Axis::PromptTokens)),
+            ("decode", Some(Axis::DecodeTokens)),
+            ("infer", None),
+            ("encode", None),
         ] {
             faults.extend(self.phase_mismatch(point, phase, axis));
         }
         faults
     }
 
-    fn phase_mismatch(&self, point: &Point, name: &str, axis: Axis) -> Option<Fault> {
+    /// A phase does its work for each of the batch; per sequence one, or as many units as the axis
+    /// says.
+    fn phase_mismatch(&self, point: &Point, name: &str, axis: Option<Axis>) -> Option<Fault> {
         let number = |axis| point.get(axis).and_then(AxisValue::as_integer);
-        let expected = number(Axis::Batch)? * number(axis)?;
+        let (each, of_axis) = match axis {
+            Some(axis) => (number(axis)?, format!(" x {axis}")),
+            None => (1, String::new()),
+        };
+        let expected = number(Axis::Batch)? * each;
         let executions = &self.phases.get(name)?.executions;
         let wrong = executions
             .iter()
@@ -147,7 +156,7 @@ impl Work {
         Some(fault(
             RunFault::WorkMismatch,
             format!(
-                "a {name} phase did {} units, expected batch x {axis} = {expected}",
+                "one {name} phase did {} units, expected batch{of_axis} = {expected}",
                 wrong.work
             ),
         ))

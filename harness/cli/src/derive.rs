@@ -137,6 +137,7 @@ impl Derivation {
     /// Estimates to verdicts, tables and numbers.
     pub(crate) fn claims(&self) -> anyhow::Result<Claims> {
         let claims = stage::claims(&self.layout.claims(), &self.out)?;
+        stage::targets(&self.layout.targets(), &self.out)?;
         stage::tables(&self.out)?;
         stage::numbers(&self.out)?;
         Ok(claims)

@@ -44,6 +44,11 @@ impl Layout {
         self.root.join("artifacts/claims.toml")
     }
 
+    /// What the work was meant to reach.
+    pub(crate) fn targets(&self) -> PathBuf {
+        self.root.join("artifacts/targets.toml")
+    }
+
     /// Checksums of the outputs that the authors got.
     pub(crate) fn expected(&self) -> PathBuf {
         self.root.join("artifacts/expected-outputs.sha256")

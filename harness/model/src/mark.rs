@@ -106,6 +106,10 @@ pub struct WorkerInfo {
     /// What tells these weights from others: `seed:N`, or `sha256:…` of their files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_id: Option<String>,
+    /// What tells these inputs from others, together with the axes of the point: `seed:N` of random
+    /// ones, or `sha256:… from N` of texts and the number of the first that is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs_id: Option<String>,
     /// The phase whose work is the output of the run, for example `decode`.
     pub output_phase: String,
     /// Unit of that output, singular: `token`, `image`, `request`.

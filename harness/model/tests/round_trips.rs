@@ -89,6 +89,7 @@ fn worker() -> impl Strategy<Value = WorkerInfo> {
             engine,
             device,
             weights_id: Some(format!("seed:{weights}")),
+            inputs_id: Some(format!("seed:{unit}")),
             weights,
             output_phase,
             unit,

@@ -141,6 +141,7 @@ impl ChildWorker {
                 device: "unknown".to_owned(),
                 weights: "none".to_owned(),
                 weights_id: None,
+                inputs_id: None,
                 output_phase: COMMAND_PHASE.to_owned(),
                 unit: "run".to_owned(),
             },

@@ -84,6 +84,7 @@ impl EmulatedWorker {
                 device: "emulated".to_owned(),
                 weights: "none".to_owned(),
                 weights_id: None,
+                inputs_id: None,
                 output_phase: output_phase.to_owned(),
                 unit: unit.to_owned(),
             },

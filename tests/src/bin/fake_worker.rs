@@ -226,6 +226,7 @@ fn info() -> WorkerInfo {
         device: "cpu".to_owned(),
         weights: "none".to_owned(),
         weights_id: None,
+        inputs_id: None,
         output_phase: "decode".to_owned(),
         unit: "token".to_owned(),
     }

@@ -102,6 +102,7 @@ inline uint32_t to_tf32(float x) {
 // ---- Arithmetic ----
 
 inline float exp2_fast(float x) { return exp2f(x); }
+inline float reciprocal_fast(float x) { return 1.0f / x; }
 inline int dot_4_bytes(int a, int b, int sum) { return __dp4a(a, b, sum); }
 
 template <typename T>

@@ -51,6 +51,29 @@ __device__ __forceinline__ void copy_f32_rows(float* tile, const float* source, 
     }
 }
 
+// Makes weights of this thread's scores of one row, with keys 0, 16, 32 and 48 from its own on, of
+// which those from `limit` on are hidden. The peak of the row follows; returned is what sums and
+// outputs have to be multiplied with. The first step shows every row its first key, so a peak is
+// finite after it.
+__device__ __forceinline__ float weigh(float (&scores)[4], float& peak, int limit,
+                                       float scale_log2) {
+    float largest = -f32_infinity;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+        scores[j] = 16 * j >= limit ? -f32_infinity : scores[j] * scale_log2;
+        largest = fmaxf(largest, scores[j]);
+    }
+#pragma unroll
+    for (int lanes = 8; lanes > 0; lanes /= 2) {
+        largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, lanes));
+    }
+    float before = peak;
+    peak = fmaxf(before, largest);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) scores[j] = ptx::exp2_fast(scores[j] - peak);
+    return ptx::exp2_fast(before - peak);
+}
+
 template <int Dim>
 __device__ __forceinline__ void prefill_f32(
     const float* query, const float* keys, const float* values, float* out,
@@ -122,29 +145,14 @@ __device__ __forceinline__ void prefill_f32(
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
             int limit = causal ? min(visible, start + first_row + 4 * y + i + 1) : visible;
-            float largest = -f32_infinity;
-#pragma unroll
-            for (int j = 0; j < 4; ++j) {
-                bool hidden = first_key + x + 16 * j >= limit;
-                scores[i][j] = hidden ? -f32_infinity : scores[i][j] * scale_log2;
-                largest = fmaxf(largest, scores[i][j]);
-            }
-#pragma unroll
-            for (int lanes = 8; lanes > 0; lanes /= 2) {
-                largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, lanes));
-            }
-            // The first step shows every row its first key, so a peak is finite after it.
-            float peak = fmaxf(peaks[i], largest);
-            float factor = ptx::exp2_fast(peaks[i] - peak);
-            peaks[i] = peak;
+            float factor = weigh(scores[i], peaks[i], limit - first_key - x, scale_log2);
             sums[i] *= factor;
 #pragma unroll
             for (int v = 0; v < vectors; ++v) scale(outputs[i][v], factor);
 #pragma unroll
             for (int j = 0; j < 4; ++j) {
-                float weight = ptx::exp2_fast(scores[i][j] - peak);
-                sums[i] += weight;
-                weights[(4 * y + i) * weights_pitch + x + 16 * j] = weight;
+                sums[i] += scores[i][j];
+                weights[(4 * y + i) * weights_pitch + x + 16 * j] = scores[i][j];
             }
         }
         // The rows of weights are written and read by the same half of a warp.
@@ -195,6 +203,135 @@ __device__ __forceinline__ void prefill_f32(
             if (Dim % 64 != 0 && column >= Dim) break;
             scale(outputs[i][v], inverse);
             *reinterpret_cast<float4*>(out + row * out_row + column) = outputs[i][v];
+        }
+    }
+}
+
+// As prefill_f32 for heads that do not fit shared memory three times: keys and values come in pieces
+// of 64 numbers. Bytes of shared memory: (64 * (head + 4) + 2 * 64 * 68) * 4.
+template <int Dim>
+__device__ __forceinline__ void prefill_f32_wide(
+    const float* query, const float* keys, const float* values, float* out,
+    const uint32_t* lengths, int heads, int sharing, int query_len, int key_len, int start,
+    int causal, float scale_log2, long long query_batch, long long query_head,
+    long long query_row, long long key_batch, long long key_head, long long key_row) {
+    static_assert(Dim % 64 == 0, "pieces are whole");
+    constexpr int pitch = Dim + 4;
+    constexpr int piece_pitch = 68;
+    constexpr int pieces = Dim / 64;
+    unsigned char* shared = ptx::dynamic_shared();
+    float* query_tile = reinterpret_cast<float*>(shared);
+    float* piece_tile = query_tile + 64 * pitch;
+    float* weights = piece_tile + 64 * piece_pitch;
+
+    ptx::wait_for_previous();
+    ptx::let_next_begin();
+
+    int sequence = static_cast<int>(blockIdx.y) / heads;
+    int head = static_cast<int>(blockIdx.y) - sequence * heads;
+    int first_row = static_cast<int>(gridDim.x - 1 - blockIdx.x) * 64;
+    int visible = key_len;
+    if (lengths != nullptr) visible = min(visible, static_cast<int>(lengths[sequence]));
+    int last_row = min(first_row + 64, query_len) - 1;
+    int block_limit = causal ? min(visible, start + last_row + 1) : visible;
+
+    query += sequence * query_batch + head * query_head + first_row * query_row;
+    keys += sequence * key_batch + (head / sharing) * key_head;
+    values += sequence * key_batch + (head / sharing) * key_head;
+    copy_f32_rows<Dim>(query_tile, query, query_row, query_len - first_row);
+
+    int y = static_cast<int>(threadIdx.x) / 16;
+    int x = static_cast<int>(threadIdx.x) % 16;
+    float4 outputs[4][pieces];
+    float peaks[4];
+    float sums[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+#pragma unroll
+        for (int v = 0; v < pieces; ++v) outputs[i][v] = zeros();
+        peaks[i] = -f32_infinity;
+        sums[i] = 0.0f;
+    }
+
+    for (int first_key = 0; first_key < block_limit; first_key += 64) {
+        long long offset = first_key * key_row;
+        float scores[4][4] = {};
+        for (int piece = 0; piece < pieces; ++piece) {
+            __syncthreads();
+            copy_f32_rows<64>(piece_tile, keys + offset + 64 * piece, key_row, visible - first_key);
+            __syncthreads();
+#pragma unroll 4
+            for (int d = 0; d < 64; d += 4) {
+                float4 q[4];
+#pragma unroll
+                for (int i = 0; i < 4; ++i) {
+                    q[i] = *reinterpret_cast<const float4*>(query_tile + (4 * y + i) * pitch +
+                                                            64 * piece + d);
+                }
+#pragma unroll
+                for (int j = 0; j < 4; ++j) {
+                    float4 k = *reinterpret_cast<const float4*>(piece_tile +
+                                                                (x + 16 * j) * piece_pitch + d);
+#pragma unroll
+                    for (int i = 0; i < 4; ++i) scores[i][j] = dot(scores[i][j], q[i], k);
+                }
+            }
+        }
+
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            int limit = causal ? min(visible, start + first_row + 4 * y + i + 1) : visible;
+            float factor = weigh(scores[i], peaks[i], limit - first_key - x, scale_log2);
+            sums[i] *= factor;
+#pragma unroll
+            for (int v = 0; v < pieces; ++v) scale(outputs[i][v], factor);
+#pragma unroll
+            for (int j = 0; j < 4; ++j) {
+                sums[i] += scores[i][j];
+                weights[(4 * y + i) * piece_pitch + x + 16 * j] = scores[i][j];
+            }
+        }
+#pragma unroll
+        for (int v = 0; v < pieces; ++v) {
+            __syncthreads();
+            copy_f32_rows<64>(piece_tile, values + offset + 64 * v, key_row, visible - first_key);
+            __syncthreads();
+#pragma unroll 2
+            for (int key = 0; key < 64; key += 4) {
+                const float* value = piece_tile + key * piece_pitch + 4 * x;
+                float4 v0 = *reinterpret_cast<const float4*>(value);
+                float4 v1 = *reinterpret_cast<const float4*>(value + piece_pitch);
+                float4 v2 = *reinterpret_cast<const float4*>(value + 2 * piece_pitch);
+                float4 v3 = *reinterpret_cast<const float4*>(value + 3 * piece_pitch);
+#pragma unroll
+                for (int i = 0; i < 4; ++i) {
+                    float4 w = *reinterpret_cast<const float4*>(weights +
+                                                                (4 * y + i) * piece_pitch + key);
+                    multiply_add(outputs[i][v], w.x, v0);
+                    multiply_add(outputs[i][v], w.y, v1);
+                    multiply_add(outputs[i][v], w.z, v2);
+                    multiply_add(outputs[i][v], w.w, v3);
+                }
+            }
+        }
+    }
+
+    long long out_row = static_cast<long long>(heads) * Dim;
+    out += (static_cast<long long>(sequence) * query_len + first_row) * out_row + head * Dim;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        float sum = sums[i];
+#pragma unroll
+        for (int lanes = 8; lanes > 0; lanes /= 2) {
+            sum += __shfl_xor_sync(0xffffffffu, sum, lanes);
+        }
+        float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
+        int row = 4 * y + i;
+        if (first_row + row >= query_len) continue;
+#pragma unroll
+        for (int v = 0; v < pieces; ++v) {
+            scale(outputs[i][v], inverse);
+            *reinterpret_cast<float4*>(out + row * out_row + 64 * v + 4 * x) = outputs[i][v];
         }
     }
 }
@@ -342,17 +479,29 @@ __device__ __forceinline__ void decode_f32(const float* query, const float* keys
 
 }  // namespace attention
 
-// attention_prefill_f32_{head size}, attention_decode_f32_{head size}
-#define ATTENTION_F32(DIM)                                                                       \
+// attention_prefill_f32_{head size}
+#define ATTENTION_PREFILL_F32(DIM, FUNCTION)                                                     \
     extern "C" __global__ void __launch_bounds__(256) attention_prefill_f32_##DIM(               \
         const float* query, const float* keys, const float* values, float* out,                  \
         const uint32_t* lengths, int heads, int sharing, int query_len, int key_len, int start,  \
         int causal, float scale_log2, long long query_batch, long long query_head,               \
         long long query_row, long long key_batch, long long key_head, long long key_row) {       \
-        attention::prefill_f32<DIM>(query, keys, values, out, lengths, heads, sharing,           \
-                                    query_len, key_len, start, causal, scale_log2, query_batch,  \
-                                    query_head, query_row, key_batch, key_head, key_row);        \
-    }                                                                                            \
+        attention::FUNCTION<DIM>(query, keys, values, out, lengths, heads, sharing, query_len,   \
+                                 key_len, start, causal, scale_log2, query_batch, query_head,    \
+                                 query_row, key_batch, key_head, key_row);                       \
+    }
+
+ATTENTION_PREFILL_F32(16, prefill_f32)
+ATTENTION_PREFILL_F32(32, prefill_f32)
+ATTENTION_PREFILL_F32(40, prefill_f32)
+ATTENTION_PREFILL_F32(64, prefill_f32)
+ATTENTION_PREFILL_F32(80, prefill_f32)
+ATTENTION_PREFILL_F32(128, prefill_f32)
+ATTENTION_PREFILL_F32(160, prefill_f32)
+ATTENTION_PREFILL_F32(512, prefill_f32_wide)
+
+// attention_decode_f32_{head size}
+#define ATTENTION_DECODE_F32(DIM)                                                                \
     extern "C" __global__ void __launch_bounds__(128) attention_decode_f32_##DIM(                \
         const float* query, const float* keys, const float* values, float* out,                  \
         const uint32_t* position_tensor, int position, int capacity, float* partials,            \
@@ -363,8 +512,8 @@ __device__ __forceinline__ void decode_f32(const float* query, const float* keys
                                    key_head, key_row);                                           \
     }
 
-ATTENTION_F32(16)
-ATTENTION_F32(32)
-ATTENTION_F32(64)
-ATTENTION_F32(80)
-ATTENTION_F32(128)
+ATTENTION_DECODE_F32(16)
+ATTENTION_DECODE_F32(32)
+ATTENTION_DECODE_F32(64)
+ATTENTION_DECODE_F32(80)
+ATTENTION_DECODE_F32(128)

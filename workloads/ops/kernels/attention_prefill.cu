@@ -22,7 +22,8 @@
 // Precision: scores, sums and outputs in f32; weights are rounded to T before they multiply the
 // values, as all tensor-core kernels do; the sum is of the unrounded weights.
 //
-// Bytes of shared memory: (rows + 4 * 64) * row_bytes, row_bytes 256 (head > 64) or 128.
+// Bytes of shared memory: (rows + 4 * 64) * row_bytes, with row_bytes of `Tile`. Heads of 512 have a
+// kernel of their own, attention_wide.cu.
 #include "attention_tile.cuh"
 
 namespace attention {
@@ -39,7 +40,7 @@ __device__ __forceinline__ void prefill(
     using Rows = Tile<Dim>;
     constexpr int warp_rows = 16 * MTiles;
     constexpr int block_rows = 4 * warp_rows;
-    constexpr int steps_of_dim = Dim / 16;
+    constexpr int steps_of_dim = Rows::steps;
     constexpr int tile_bytes = prefill_keys * Rows::row_bytes;
     constexpr bool query_in_registers = MTiles == 1;
     constexpr float infinity = __builtin_huge_valf();
@@ -89,6 +90,10 @@ __device__ __forceinline__ void prefill(
         copy_rows<T, Dim, prefill_keys, prefill_threads>(stage + tile_bytes, values + first,
                                                          key_row, rows, thread);
     };
+    // Values need none: what their padding gives is not kept.
+    clear_padding<Dim, block_rows, prefill_threads>(query_tile, thread);
+    clear_padding<Dim, prefill_keys, prefill_threads>(stages, thread);
+    clear_padding<Dim, prefill_keys, prefill_threads>(stages + 2 * tile_bytes, thread);
     copy_rows<T, Dim, block_rows, prefill_threads>(query_tile, query, query_row,
                                                    query_len - first_row, thread);
     if (steps > 0) copy_step(0);
@@ -260,7 +265,7 @@ __device__ __forceinline__ void prefill(
                 }
             }
 #pragma unroll
-            for (int n = 0; n < Dim / 16; ++n) {
+            for (int n = 0; n < steps_of_dim; ++n) {
                 uint32_t fragment[4];
                 ptx::ldmatrix_x4_trans(fragment, value_tile +
                                                             Rows::at_step(value_offset, n) +
@@ -268,6 +273,7 @@ __device__ __forceinline__ void prefill(
 #pragma unroll
                 for (int m = 0; m < MTiles; ++m) {
                     ptx::mma_16x8x16<T>(outputs[m][2 * n], weights[m], {fragment[0], fragment[1]});
+                    if (2 * n + 1 == Rows::pieces) continue;
                     ptx::mma_16x8x16<T>(outputs[m][2 * n + 1], weights[m],
                                         {fragment[2], fragment[3]});
                 }
@@ -334,12 +340,15 @@ __device__ __forceinline__ void prefill(
 #define ATTENTION_PREFILL_ALL(NAME, TYPE)     \
     ATTENTION_PREFILL(NAME, TYPE, 16, 64, 4)  \
     ATTENTION_PREFILL(NAME, TYPE, 32, 64, 4)  \
+    ATTENTION_PREFILL(NAME, TYPE, 40, 64, 4)  \
+    ATTENTION_PREFILL(NAME, TYPE, 40, 128, 3) \
     ATTENTION_PREFILL(NAME, TYPE, 64, 64, 3)  \
     ATTENTION_PREFILL(NAME, TYPE, 64, 128, 3) \
     ATTENTION_PREFILL(NAME, TYPE, 80, 64, 3)  \
     ATTENTION_PREFILL(NAME, TYPE, 80, 128, 2) \
     ATTENTION_PREFILL(NAME, TYPE, 128, 64, 2) \
-    ATTENTION_PREFILL(NAME, TYPE, 128, 128, 2)
+    ATTENTION_PREFILL(NAME, TYPE, 128, 128, 2) \
+    ATTENTION_PREFILL(NAME, TYPE, 160, 64, 1)
 
 ATTENTION_PREFILL_ALL(bf16, __nv_bfloat16)
 ATTENTION_PREFILL_ALL(f16, __half)

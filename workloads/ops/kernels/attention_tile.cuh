@@ -1,9 +1,13 @@
 // Tiles of queries, keys and values in shared memory, as the attention kernels use them.
 //
-// A tile is rows of `Dim` 16-bit numbers. A row starts every 128 bytes (Dim <= 64) or 256 bytes,
-// and its 16-byte pieces are exchanged among each other: piece c of row r lies where piece
-// c ^ (r % 8) would. Eight rows of one piece then lie in eight different groups of banks, so that
-// neither the copies that fill a tile nor the matrix loads that read it collide.
+// A tile is rows of `Dim` 16-bit numbers. A row starts every 128 bytes (Dim <= 64), 256 bytes
+// (Dim <= 128) or the next multiple of 128 bytes, and its 16-byte pieces are exchanged among each
+// other: piece c of row r lies where piece c ^ (r % 8) would. Eight rows of one piece then lie in
+// eight different groups of banks, so that neither the copies that fill a tile nor the matrix loads
+// that read it collide.
+//
+// Multiplications take 16 numbers at a time. A head of 40 is 2 1/2 such steps; the piece that fills
+// the third is zeros (`clear_padding`).
 #pragma once
 
 #include "ptx.cuh"
@@ -18,20 +22,34 @@ constexpr float peak_slack = 8.0f;
 
 template <int Dim>
 struct Tile {
-    static_assert(Dim % 16 == 0 && Dim >= 16 && Dim <= 128, "a row is 1 to 8 steps of 16");
+    static_assert(Dim % 8 == 0 && Dim >= 16, "a row is whole pieces");
     static constexpr int pieces = Dim / 8;
-    static constexpr int row_bytes = Dim <= 64 ? 128 : 256;
+    // Of 16 numbers, or two pieces.
+    static constexpr int steps = (Dim + 15) / 16;
+    static constexpr int row_bytes = Dim <= 64 ? 128 : Dim <= 128 ? 256 : (32 * steps + 127) / 128 * 128;
 
     static __device__ __forceinline__ int offset(int row, int piece) {
         return row * row_bytes + ((piece ^ (row & 7)) << 4);
     }
 
     // Offset of the two pieces 2 step, 2 step + 1, from that of the pieces 0, 1 of the same row:
-    // the exchange is an exclusive or, and so is the way from step to step.
+    // the exchange is an exclusive or, and so is the way from step to step. Only the lowest three
+    // bits of a piece's number are exchanged; in long rows the rest are added.
     static __device__ __forceinline__ int at_step(int offset_of_first, int step) {
-        return offset_of_first ^ (step << 5);
+        if constexpr (Dim <= 128) return offset_of_first ^ (step << 5);
+        return (offset_of_first ^ ((step & 3) << 5)) + ((step >> 2) << 7);
     }
 };
+
+// Fills the half step behind heads such as 40 with zeros, in `Rows` rows: copies never write there.
+template <int Dim, int Rows, int Threads>
+__device__ __forceinline__ void clear_padding(unsigned char* tile, int thread) {
+    if constexpr (Tile<Dim>::pieces % 2 != 0) {
+        for (int row = thread; row < Rows; row += Threads)
+            *reinterpret_cast<uint4*>(tile + Tile<Dim>::offset(row, Tile<Dim>::pieces)) =
+                make_uint4(0, 0, 0, 0);
+    }
+}
 
 // Starts the copy of `Rows` rows to a tile, with `Threads` threads of which this is `thread`.
 // Row i comes from `source + i * stride` (numbers); rows from `rows` on are filled with zeros:

@@ -276,6 +276,14 @@ __device__ __forceinline__ float exp2_fast(float x) {
     return y;
 }
 
+// 1/x, as the hardware does it: relative error below 2^-22; 0 where that is too small for an
+// ordinary number.
+__device__ __forceinline__ float reciprocal_fast(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
 // sum += a · b over four signed bytes each.
 __device__ __forceinline__ int dot_4_bytes(int a, int b, int sum) {
     int result;

@@ -238,7 +238,9 @@ __device__ __forceinline__ void linear(const unsigned char* weight, const Job<T>
     };
     ptx::let_next_begin();
     aim();
-    for (int slot = 0; slot < STAGES - 1; ++slot) fetch(slot);
+    // The slot in a register: with a constant, ptxas 13.0 gives the copies of Q8_0 a descriptor in an
+    // odd register, which the GPU refuses as an illegal instruction.
+    for (int slot = 0; slot < STAGES - 1; ++slot) fetch(ptx::keep(slot));
     ptx::wait_for_previous();
     if constexpr (Q::SUMS) sum_groups(job, units, group_sums);
 

@@ -40,7 +40,7 @@ pub fn gelu(x: &Tensor, kind: Gelu, out: &Tensor) -> Result<()> {
     each(kind.op(), x, out, |x| plain::activation::gelu(x, kind))
 }
 
-/// `out = x · σ(x)`: U-Nets, YOLO, EfficientNet. `out` may be `x`.
+/// `out = x · σ(x)`: U-Nets, YOLO, `EfficientNet`. `out` may be `x`.
 ///
 /// # Errors
 /// Shapes or formats differ, or the device failed.

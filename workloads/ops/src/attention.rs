@@ -51,6 +51,12 @@ pub type Decode =
 /// [`encoder`] or [`naive::encoder`].
 pub type Encoder = fn(&Tensor, Option<&Tensor>, usize, f32, &Tensor) -> Result<()>;
 
+/// [`encoder_causal`] or [`naive::encoder_causal`].
+pub type EncoderCausal = fn(&Tensor, usize, f32, &Tensor) -> Result<()>;
+
+/// [`cross`] or [`naive::cross`].
+pub type Cross = fn(&Tensor, &Tensor, usize, usize, f32, &Tensor) -> Result<()>;
+
 impl Kind {
     /// The function for prompts: `(kind.prefill())(&query, …)`.
     pub const fn prefill(self) -> Prefill {
@@ -73,6 +79,22 @@ impl Kind {
         match self {
             Self::Naive => naive::encoder,
             Self::Fused => encoder,
+        }
+    }
+
+    /// The function for encoders that do not look ahead.
+    pub const fn encoder_causal(self) -> EncoderCausal {
+        match self {
+            Self::Naive => naive::encoder_causal,
+            Self::Fused => encoder_causal,
+        }
+    }
+
+    /// The function from one sequence to another.
+    pub const fn cross(self) -> Cross {
+        match self {
+            Self::Naive => naive::cross,
+            Self::Fused => cross,
         }
     }
 }

@@ -18,6 +18,9 @@ use crate::graph::Graph;
 /// Together at least this much memory: more than twice the L2 cache of an H200 (50 MiB).
 const WORKING_SET_BYTES: usize = 128 << 20;
 
+/// Memory of all copies of the operands at most.
+const MOST_BYTES: usize = 8 << 30;
+
 /// Copies of the operands at most; smaller operations are timed partly from the cache.
 const MOST_COPIES: usize = 256;
 
@@ -101,6 +104,14 @@ fn fill(timed: &mut Timed, case: &Case, device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// Copies of operands that together are more than the cache holds, of those bytes that a call
+/// touches: what is only there takes no room in the cache.
+fn copies(operand_bytes: usize, touched_bytes: usize) -> usize {
+    let enough = WORKING_SET_BYTES.div_ceil(touched_bytes.max(1));
+    let room = MOST_BYTES / operand_bytes.max(1);
+    enough.min(room).clamp(1, MOST_COPIES)
+}
+
 /// Calls that go round in a working set.
 struct Rounds {
     graph: Graph,
@@ -122,12 +133,12 @@ impl Rounds {
             Ok((bound, bytes))
         };
         let (first, bytes) = copy()?;
+        // A lookup has a large table and touches a few of its rows.
+        let touched = usize::try_from(case.work.bytes).map_or(bytes, |work| work.min(bytes));
         let calls = if device.is_cpu() {
             1
         } else {
-            WORKING_SET_BYTES
-                .div_ceil(bytes.max(1))
-                .clamp(1, MOST_COPIES)
+            copies(bytes, touched)
         };
         let mut bounds = vec![first];
         for _ in 1..calls {
@@ -138,7 +149,7 @@ impl Rounds {
         Ok(Self {
             graph: Graph::capture(device, round)?,
             calls,
-            working_set_bytes: calls * bytes,
+            working_set_bytes: calls * touched,
         })
     }
 
@@ -180,6 +191,18 @@ mod tests {
         let seconds = timed.seconds.unwrap();
         assert!(seconds > 0.0 && seconds < 1.0, "{timed:?}");
         assert!(timed.floor_share.is_none() && !timed.recorded);
+    }
+
+    #[test]
+    fn copies_are_counted_by_what_a_call_touches() {
+        let mib = 1 << 20;
+        assert_eq!(copies(mib, mib), 128);
+        assert_eq!(copies(200 * mib, 200 * mib), 1);
+        assert_eq!(copies(64 * mib, mib), 128);
+        // As far as the memory reaches.
+        assert_eq!(copies(256 * mib, mib), 32);
+        assert_eq!(copies(1024, 1024), MOST_COPIES);
+        assert_eq!(copies(0, 0), MOST_COPIES);
     }
 
     #[test]

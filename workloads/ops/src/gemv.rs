@@ -116,6 +116,10 @@ fn dense(op: &'static str, weight: &Tensor, job: &Job<'_>) -> Result<()> {
         candle_core::bail!("{op}: the kernel needs a GPU");
     };
     let plan = Plan::dense(&problem, job.norm.is_some(), gpu.multiprocessors()?)?;
+    let plan = match job.residual {
+        Some(_) => plan.alone(),
+        None => plan,
+    };
     launch(op, gpu, &plan, &problem, weight, job)
 }
 

@@ -1,7 +1,7 @@
 //! Arithmetic of the samplers of diffusion models: guidance, and sums of a few tensors whose
 //! coefficients differ from step to step.
 //!
-//! Every sampler (DDIM, Euler, DPM-Solver++, UniPC) says its step as such sums. The coefficients of
+//! Every sampler (DDIM, Euler, DPM-Solver++, `UniPC`) says its step as such sums. The coefficients of
 //! all steps lie in one small tensor on the device, and so does the number of the step: one recorded
 //! step ([`crate::graph`]) serves all of them. Random numbers are a function of seed, picture, step
 //! and place (Philox), the same on every device up to the last bits.
@@ -171,6 +171,20 @@ pub fn noise(noise: Noise, index: Start<'_>, out: &Tensor) -> Result<()> {
     drawn.write("sampler_noise", out)
 }
 
+/// Adds 1 to the number of the step (u32 `[1]`), as the last operation of a recorded step.
+///
+/// # Errors
+/// `index` is something else, or the device failed.
+pub fn advance(index: &Tensor) -> Result<()> {
+    const OP: &str = "sampler_advance";
+    operand(OP, "index", index).is(1, DType::U32)?;
+    if let Some(gpu) = Gpu::of(index) {
+        return gpu.launch(&Kernel::new("sampler", OP).threads(32), &[Write(index)]);
+    }
+    let next = index.to_vec1::<u32>()?.into_iter().map(|index| index + 1);
+    write(index, &Tensor::from_vec(next.collect(), 1, index.device())?)
+}
+
 /// A sum with coefficients from a table; without a table all are 1.
 struct Sum<'a> {
     table: Option<&'a Tensor>,
@@ -282,7 +296,15 @@ mod tests {
         assert_eq!(values(&sample), [0.0, 2.0]);
         step(&table, Start::At(0), &[&sample, &slope], None, &sample).unwrap();
         assert_eq!(values(&sample), [2.0, 2.0]);
-        let late = step(&table, Start::At(2), &[&sample, &slope], None, &sample);
+        advance(&index).unwrap();
+        assert_eq!(index.to_vec1::<u32>().unwrap(), [2]);
+        let late = step(
+            &table,
+            Start::Device(&index),
+            &[&sample, &slope],
+            None,
+            &sample,
+        );
         let message = late.unwrap_err().to_string();
         assert!(message.contains("there is no step 2"), "{message}");
     }

@@ -2,21 +2,41 @@
 
 use serde_json::{Map, Value, json};
 
-use super::lexicon;
+use super::{lexicon, speech};
 
 /// Ids before those of the words: padding, begin, end, hidden word, unknown word. The first four
 /// are where a small BERT has them.
 const SPECIAL: [&str; 5] = ["[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"];
 
+/// Ids before those of the syllables: the end of a transcript, and what each begins with.
+const OF_SPEECH: [&str; 5] = [
+    "<|endoftext|>",
+    "<|startoftranscript|>",
+    "<|en|>",
+    "<|transcribe|>",
+    "<|notimestamps|>",
+];
+
 /// `tokenizer.json` with an id for each word of the grammar; less than 128 in all.
 pub fn words() -> Value {
-    let vocabulary: Map<String, Value> = SPECIAL
+    let words = lexicon::words().into_iter().map(str::to_owned);
+    word_level(SPECIAL, words, SPECIAL[4])
+}
+
+/// `tokenizer.json` with an id for each syllable of the speech.
+pub fn syllables() -> Value {
+    word_level(OF_SPEECH, speech::syllables(), OF_SPEECH[0])
+}
+
+fn word_level(special: [&str; 5], words: impl Iterator<Item = String>, unknown: &str) -> Value {
+    let vocabulary: Map<String, Value> = special
         .into_iter()
-        .chain(lexicon::words())
+        .map(str::to_owned)
+        .chain(words)
         .zip(0u32..)
-        .map(|(word, id)| (word.to_owned(), id.into()))
+        .map(|(word, id)| (word, id.into()))
         .collect();
-    let added: Vec<Value> = SPECIAL.into_iter().zip(0u32..).map(special).collect();
+    let added: Vec<Value> = special.into_iter().zip(0u32..).map(added).collect();
     json!({
         "version": "1.0",
         "truncation": null,
@@ -26,11 +46,11 @@ pub fn words() -> Value {
         "pre_tokenizer": { "type": "Whitespace" },
         "post_processor": null,
         "decoder": null,
-        "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]" }
+        "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": unknown }
     })
 }
 
-fn special((content, id): (&str, u32)) -> Value {
+fn added((content, id): (&str, u32)) -> Value {
     json!({
         "id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
         "normalized": false, "special": true
@@ -87,6 +107,15 @@ mod tests {
             assert!(ids.iter().all(|id| (5..128).contains(id)), "{ids:?}");
         }
         assert_eq!(ids(&tokenizer, "[MASK] quark")[..], [3, 4]);
+    }
+
+    #[test]
+    fn every_syllable_has_an_id_behind_those_of_the_prompt() {
+        let tokenizer = tokenizer(&syllables());
+        let said: Vec<String> = speech::syllables().collect();
+        let expected: Vec<u32> = (5..).take(said.len()).collect();
+        assert_eq!(ids(&tokenizer, &said.join(" ")), expected);
+        assert_eq!(tokenizer.decode(&[5, 0], true).expect("decodes"), said[0]);
     }
 
     #[test]

@@ -13,11 +13,11 @@ use super::encode::{Fast, Reference};
 use super::inputs::{Guess, Inputs};
 use super::network::Network;
 use super::plain::{Plain, PlainInputs};
-use super::quality::Expected;
 use super::weights::Weights;
 use crate::checkpoint::seeded;
 use crate::fused::Fused;
 use crate::job::word::Head;
+use crate::quality::Expected;
 use crate::reading::{Reader, Scores};
 
 const FAMILIES: [Family; 2] = [Family::Bert, Family::Roberta];

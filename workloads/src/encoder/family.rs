@@ -8,7 +8,7 @@ use super::config::{self, Config};
 use super::encode::{Fast, Reference};
 use super::inputs::Inputs;
 use super::network::Network;
-use super::quality::{self, Expected};
+use super::quality;
 use super::scratch::Scratch;
 use super::weights::Weights as Tensors;
 use crate::Error;
@@ -19,9 +19,9 @@ use crate::job::precision::Precision;
 use crate::job::task::Kind;
 use crate::job::task::Sequences;
 use crate::job::word::{Attention, Graph, Head, Implementation, Origin, Word};
-use crate::quality as judged;
+use crate::quality::{self as judged, Expected};
 use crate::reading::{self, Reader, Reading};
-use crate::weights::Weights;
+use crate::weights::{Weights, origins};
 use crate::workload::Workload;
 
 /// Encoders of one family.
@@ -40,14 +40,7 @@ const TAKES: Takes = Takes {
     attention: Attention::ALL,
     graph: Graph::ALL,
     head: Head::ALL,
-    weights: &[Origin::Seeded, Origin::File],
     ..Takes::LEAST
-};
-
-/// The project trains the smallest of each family.
-const TAKES_TINY: Takes = Takes {
-    weights: Origin::ALL,
-    ..TAKES
 };
 
 const METRICS: [Metric; 10] = {
@@ -102,10 +95,9 @@ fn summary(model: &str) -> Summary {
             native_tokens: None,
         },
         context: Some(config.most_tokens()),
-        takes: if model.ends_with("-tiny") {
-            TAKES_TINY
-        } else {
-            TAKES
+        takes: Takes {
+            weights: origins(model),
+            ..TAKES
         },
         quality: &METRICS,
     }
@@ -153,17 +145,12 @@ fn refuse_stock_in_16_bits(job: &Job) -> Result<(), Error> {
 
 fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workload>, Error> {
     refuse_stock_in_16_bits(job)?;
-    let named = config(&job.model);
-    let config = match weights.folder() {
-        None => named,
-        Some(folder) => {
-            let found = folder.config(Config::from_hugging_face)?;
-            match named.difference(&found) {
-                None => found,
-                Some(difference) => return Err(folder.differs(&job.model, &difference)),
-            }
-        }
-    };
+    let config = weights.config(
+        &job.model,
+        config(&job.model),
+        Config::from_hugging_face,
+        Config::difference,
+    )?;
     let (head, dtype) = (job.variant.head, job.precision.dtype());
     let (inputs, expected) = inputs(job, &config, weights, device)?;
     let spelling = config.family.spelling();

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::config::{Config, Family, SpecialTokens};
 use crate::checkpoint::Spelling;
+use crate::checkpoint::fields::{self, Field};
 
 impl Config {
     /// Reads the text of a Hugging Face `config.json`.
@@ -54,13 +55,22 @@ impl Config {
                 return Err(format!("'{field}' is {value}, expected {least} or more"));
             }
         }
-        if !self.hidden_size.is_multiple_of(self.heads) {
-            return Err(format!(
-                "'hidden_size' is {}, expected a multiple of num_attention_heads ({})",
-                self.hidden_size, self.heads
-            ));
-        }
-        Ok(())
+        fields::check_heads(
+            ("hidden_size", self.hidden_size),
+            ("num_attention_heads", self.heads),
+        )
+    }
+
+    const fn fields(&self) -> [Field; 7] {
+        [
+            ("vocab_size", self.vocab_size),
+            ("max_position_embeddings", self.positions),
+            ("type_vocab_size", self.segments),
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.inner_size),
+            ("num_hidden_layers", self.layers),
+            ("num_attention_heads", self.heads),
+        ]
     }
 
     /// The first field in which another shape differs, as `field is theirs, expected ours`; the
@@ -73,19 +83,7 @@ impl Config {
                 self.family.prefix()
             ));
         }
-        let fields = [
-            ("vocab_size", self.vocab_size, found.vocab_size),
-            ("max_position_embeddings", self.positions, found.positions),
-            ("type_vocab_size", self.segments, found.segments),
-            ("hidden_size", self.hidden_size, found.hidden_size),
-            ("intermediate_size", self.inner_size, found.inner_size),
-            ("num_hidden_layers", self.layers, found.layers),
-            ("num_attention_heads", self.heads, found.heads),
-        ];
-        fields
-            .into_iter()
-            .find(|(_, ours, theirs)| ours != theirs)
-            .map(|(field, ours, theirs)| format!("'{field}' is {theirs}, expected {ours}"))
+        fields::difference(&self.fields(), &found.fields())
     }
 }
 

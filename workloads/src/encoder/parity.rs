@@ -8,12 +8,12 @@ use super::config::Config;
 use super::encode::{Fast, Reference};
 use super::inputs::{Guess, Inputs};
 use super::network::Network;
-use super::quality::Expected;
 use super::weights::Weights;
 use crate::checkpoint::Folder;
 use crate::fused::Fused;
 use crate::job::word::Head;
 use crate::parity::Fixture;
+use crate::quality::Expected;
 use crate::reading::{Reader, Scores};
 
 const NAMES: [&str; 2] = ["bert", "roberta"];

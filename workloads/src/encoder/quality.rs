@@ -6,23 +6,8 @@ use super::inputs::Inputs;
 use crate::Error;
 use crate::family::Metric;
 use crate::job::word::Head;
-use crate::quality::{choices, logprob_of};
+use crate::quality::{Expected, choices, logprob_of};
 use crate::reading::Scores;
-
-/// What is known of the right answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Expected {
-    /// Nothing: random text has no class.
-    #[default]
-    Unknown,
-    /// The text is real.
-    Known {
-        /// The class of each sequence, where they have one.
-        classes: Option<Vec<u32>>,
-        /// What f32 weights choose of the same text, where that was computed.
-        reference: Option<Vec<u32>>,
-    },
-}
 
 /// Metrics of encoders beside those of every reader and of choices.
 pub const METRICS: [Metric; 4] = [

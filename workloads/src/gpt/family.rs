@@ -17,7 +17,7 @@ use crate::job::task::{Extent, Kind};
 use crate::job::word::{Attention, Graph, Implementation, Origin, Sampling, Word};
 use crate::llama::generate::seeded_prompt;
 use crate::quality::Known;
-use crate::weights::Weights;
+use crate::weights::{Weights, origins};
 use crate::workload::Workload;
 
 /// Decoders of one family.
@@ -36,15 +36,8 @@ const TAKES: Takes = Takes {
     attention: Attention::ALL,
     graph: Graph::ALL,
     sampling: Sampling::ALL,
-    weights: &[Origin::Seeded, Origin::File],
     phase: true,
     ..Takes::LEAST
-};
-
-/// The project trains the smallest of each family.
-const TAKES_TINY: Takes = Takes {
-    weights: Origin::ALL,
-    ..TAKES
 };
 
 impl Family for Gpt {
@@ -90,10 +83,9 @@ fn summary(model: &str) -> Summary {
         parameters: config.parameters(),
         kind: Kind::Generate,
         context: Some(config.positions),
-        takes: if model.ends_with("-tiny") {
-            TAKES_TINY
-        } else {
-            TAKES
+        takes: Takes {
+            weights: origins(model),
+            ..TAKES
         },
         quality: &generation::TEXT_METRICS,
     }
@@ -154,17 +146,12 @@ fn check_reference(job: &Job) -> Result<(), Error> {
 
 fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workload>, Error> {
     check_reference(job)?;
-    let named = config(&job.model);
-    let config = match weights.folder() {
-        None => named,
-        Some(folder) => {
-            let found = folder.config(Config::from_hugging_face)?;
-            match named.difference(&found) {
-                None => found,
-                Some(difference) => return Err(folder.differs(&job.model, &difference)),
-            }
-        }
-    };
+    let config = weights.config(
+        &job.model,
+        config(&job.model),
+        Config::from_hugging_face,
+        Config::difference,
+    )?;
     let dtype = job.precision.dtype();
     let tensors = weights.tensors(&config.tensors(), Config::SPELLING, dtype, device)?;
     let tensors = Tensors::load(&config, &tensors)?;
@@ -180,7 +167,11 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
                 Origin::Tiny => Some(reference(&config, weights, extent, &prompt, device)?),
                 Origin::Seeded | Origin::File => None,
             };
-            (prompt, Some(Known { reference }))
+            let known = Known {
+                reference,
+                answers: None,
+            };
+            (prompt, Some(known))
         }
     };
     Ok(match job.variant.implementation {

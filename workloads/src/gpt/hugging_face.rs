@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::config::{Config, Family};
 use crate::checkpoint::Spelling;
+use crate::checkpoint::fields::{self, Field};
 
 impl Config {
     /// How released files spell the tensors: some leave the prefix out.
@@ -30,30 +31,20 @@ impl Config {
             layer_norm_epsilon: raw.layer_norm_epsilon,
         };
         raw.check(family)?;
-        config.check()?;
+        fields::check_positive(&config.fields())?;
+        fields::check_heads(("n_embd", config.hidden_size), ("n_head", config.heads))?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
-        for (field, value) in [
+    const fn fields(&self) -> [Field; 6] {
+        [
             ("vocab_size", self.vocab_size),
             ("n_positions", self.positions),
             ("n_embd", self.hidden_size),
             ("n_inner", self.inner_size),
             ("n_layer", self.layers),
             ("n_head", self.heads),
-        ] {
-            if value == 0 {
-                return Err(format!("'{field}' is 0, expected 1 or more"));
-            }
-        }
-        if !self.hidden_size.is_multiple_of(self.heads) {
-            return Err(format!(
-                "'n_embd' is {}, expected a multiple of n_head ({})",
-                self.hidden_size, self.heads
-            ));
-        }
-        Ok(())
+        ]
     }
 
     /// The first field in which another shape differs, as `field is theirs, expected ours`.
@@ -65,18 +56,7 @@ impl Config {
                 self.family.model_type()
             ));
         }
-        let fields = [
-            ("vocab_size", self.vocab_size, found.vocab_size),
-            ("n_positions", self.positions, found.positions),
-            ("n_embd", self.hidden_size, found.hidden_size),
-            ("n_inner", self.inner_size, found.inner_size),
-            ("n_layer", self.layers, found.layers),
-            ("n_head", self.heads, found.heads),
-        ];
-        fields
-            .into_iter()
-            .find(|(_, ours, theirs)| ours != theirs)
-            .map(|(field, ours, theirs)| format!("'{field}' is {theirs}, expected {ours}"))
+        fields::difference(&self.fields(), &found.fields())
     }
 }
 

@@ -79,13 +79,15 @@ impl Job {
             Some(_) if takes.weights.contains(&Origin::File) => Origin::File,
             _ => Origin::Seeded,
         };
+        let implementation = asked.word(takes.implementation, Implementation::Fast)?;
+        let attention = asked.word(takes.attention, Attention::Fused)?;
         let job = Self {
             quantisation: asked.word(takes.quantisation, Quantisation::Dense)?,
             only,
             variant: Variant {
-                implementation: asked.word(takes.implementation, Implementation::Fast)?,
-                attention: asked.word(takes.attention, Attention::Fused)?,
-                graph: asked.word(takes.graph, Graph::Off)?,
+                implementation,
+                attention,
+                graph: asked.graph(implementation, attention)?,
                 sampling: asked.word(takes.sampling, Sampling::Greedy)?,
                 head: asked.word(takes.head, Head::Classification)?,
             },
@@ -163,6 +165,28 @@ impl Asked<'_> {
                 let words: Vec<&str> = takes.iter().map(|word| word.word()).collect();
                 self.refused(W::AXIS, value, &words.join(", "))
             })
+    }
+
+    /// What cannot be recorded is launched one by one: a plan that asks for a graph there would be
+    /// told that it had one.
+    fn graph(&self, implementation: Implementation, attention: Attention) -> Result<Graph, Error> {
+        let takes = self.summary.takes.graph;
+        let cause = match (implementation, attention) {
+            (Implementation::Reference, _) => {
+                "axis 'implementation' is 'reference', whose kernels are launched one by one"
+            }
+            (Implementation::Fast, Attention::Naive) => {
+                "axis 'attention' is 'naive', which allocates its scores in every step"
+            }
+            (Implementation::Fast, Attention::Fused) => return self.word(takes, Graph::Off),
+        };
+        if self.point.get(Axis::Graph).is_some() && self.word(takes, Graph::Off)? == Graph::On {
+            return Err(Error::Request(format!(
+                "axis 'graph' has the value 'on', but {cause}, so nothing can be recorded; set it \
+                 to 'off' there, or leave it out"
+            )));
+        }
+        Ok(Graph::Off)
     }
 
     fn precision(&self) -> Result<Precision, Error> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::positions::RopeScaling;
+use crate::checkpoint::fields::{self, Field};
 
 /// Shape of a `LLaMA` model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -178,36 +179,21 @@ impl Config {
             .sum()
     }
 
+    /// What a `config.json` has to agree in.
+    pub(super) const fn fields(&self) -> [Field; 6] {
+        [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.intermediate_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("num_key_value_heads", self.num_key_value_heads),
+        ]
+    }
+
     /// The first field in which another shape differs, as `field is theirs, expected ours`.
     pub fn difference(&self, found: &Self) -> Option<String> {
-        let fields = [
-            ("vocab_size", self.vocab_size, found.vocab_size),
-            ("hidden_size", self.hidden_size, found.hidden_size),
-            (
-                "intermediate_size",
-                self.intermediate_size,
-                found.intermediate_size,
-            ),
-            (
-                "num_hidden_layers",
-                self.num_hidden_layers,
-                found.num_hidden_layers,
-            ),
-            (
-                "num_attention_heads",
-                self.num_attention_heads,
-                found.num_attention_heads,
-            ),
-            (
-                "num_key_value_heads",
-                self.num_key_value_heads,
-                found.num_key_value_heads,
-            ),
-        ];
-        fields
-            .into_iter()
-            .find(|(_, ours, theirs)| ours != theirs)
-            .map(|(field, ours, theirs)| format!("'{field}' is {theirs}, expected {ours}"))
+        fields::difference(&self.fields(), &found.fields())
     }
 }
 

@@ -14,14 +14,15 @@ use super::reference::Reference;
 use super::scratch::{Rows, sequences_at_once};
 use crate::Error;
 use crate::checkpoint::Spelling;
-use crate::family::{Family, MemoryNeed, Summary, Takes};
+use crate::family::{Family, MemoryNeed, Metric, Summary, Takes};
 use crate::fused::Fused;
 use crate::generation::{self, Generation, Generator};
 use crate::job::Job;
 use crate::job::precision::Precision;
 use crate::job::task::{Extent, Kind};
-use crate::job::word::{Attention, Graph, Implementation, Origin, Quantisation, Sampling, Word};
-use crate::weights::Weights;
+use crate::job::word::{Attention, Graph, Implementation, Quantisation, Sampling, Word};
+use crate::quality::{self, Known};
+use crate::weights::{Weights, origins};
 use crate::workload::Workload;
 
 /// The family.
@@ -35,9 +36,15 @@ const TAKES: Takes = Takes {
     attention: Attention::ALL,
     graph: Graph::ALL,
     sampling: &[Sampling::Greedy],
-    weights: &[Origin::Seeded, Origin::File],
     phase: true,
     ..Takes::LEAST
+};
+
+/// No weights of this family are the project's own, so there is no agreement with those in f32.
+const PERPLEXITY_METRICS: [Metric; 4] = {
+    let [a, b] = generation::METRICS;
+    let [_, _, c, d] = quality::SEQUENCE_METRICS;
+    [a, b, c, d]
 };
 
 fn config(model: &str) -> Config {
@@ -59,8 +66,11 @@ impl Family for Llama {
             parameters: config.parameters(),
             kind: Kind::Generate,
             context: Some(config.max_position_embeddings),
-            takes: TAKES,
-            quality: &generation::METRICS,
+            takes: Takes {
+                weights: origins(model),
+                ..TAKES
+            },
+            quality: &PERPLEXITY_METRICS,
         }
     }
 
@@ -75,7 +85,12 @@ impl Family for Llama {
         device: &Device,
     ) -> std::result::Result<Box<dyn Workload>, Error> {
         let extent = job.extent()?;
-        let prompt = |config: &Config| seeded_prompt(job.input_seed, config.vocab_size, extent);
+        let texts = weights.texts()?;
+        let prompt = |config: &Config| match &texts {
+            Some(texts) => texts.windows([extent.batch, extent.prompt_tokens], job.input_seed),
+            None => Ok(seeded_prompt(job.input_seed, config.vocab_size, extent)),
+        };
+        let known = texts.is_some().then(Known::default);
         if job.variant.implementation == Implementation::Reference {
             if job.quantisation != Quantisation::Dense {
                 return Err(Error::Request(
@@ -86,8 +101,10 @@ impl Family for Llama {
             }
             let config = described(job, weights)?;
             let tensors = dense(&config, job, weights, device)?;
-            let stock = Reference::new(&config, tensors, extent, prompt(&config))?;
-            return Ok(Box::new(Generation::new(stock, job, weights)?));
+            let stock = Reference::new(&config, tensors, extent, prompt(&config)?)?;
+            return Ok(Box::new(
+                Generation::new(stock, job, weights)?.with_known(known),
+            ));
         }
         let network = match format(job.quantisation) {
             None => {
@@ -97,23 +114,22 @@ impl Family for Llama {
             }
             Some(format) => quantised(job, format, weights, device)?,
         };
-        let prompt = prompt(network.config());
+        let prompt = prompt(network.config())?;
         let generator = generate::Generator::new(network, extent, prompt, Fused::of(job))?;
-        Ok(Box::new(Generation::new(generator, job, weights)?))
+        Ok(Box::new(
+            Generation::new(generator, job, weights)?.with_known(known),
+        ))
     }
 }
 
 /// The shape of a job: that of its name, once the user's folder is known to hold no other.
 fn described(job: &Job, weights: &Weights) -> std::result::Result<Config, Error> {
-    let named = config(&job.model);
-    let Some(folder) = weights.folder() else {
-        return Ok(named);
-    };
-    let found = folder.config(Config::from_hugging_face)?;
-    match named.difference(&found) {
-        None => Ok(found),
-        Some(difference) => Err(folder.differs(&job.model, &difference)),
-    }
+    weights.config(
+        &job.model,
+        config(&job.model),
+        Config::from_hugging_face,
+        Config::difference,
+    )
 }
 
 fn dense(
@@ -277,6 +293,10 @@ impl Generator for generate::Generator {
     fn last_logits(&self) -> Result<Vec<Vec<f32>>> {
         Self::last_logits(self)
     }
+
+    fn score_prompts(&self) -> Result<Option<Vec<Vec<f64>>>> {
+        Self::score_prompts(self).map(Some)
+    }
 }
 
 impl Generator for Reference {
@@ -311,6 +331,10 @@ impl Generator for Reference {
 
     fn last_logits(&self) -> Result<Vec<Vec<f32>>> {
         Self::last_logits(self)
+    }
+
+    fn score_prompts(&self) -> Result<Option<Vec<Vec<f64>>>> {
+        Self::score_prompts(self).map(Some)
     }
 }
 

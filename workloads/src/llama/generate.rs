@@ -19,6 +19,7 @@ use super::scratch::{Rows, sequences_at_once};
 use crate::fused::Fused;
 use crate::generation::seeded_tokens;
 pub use crate::job::task::Extent;
+use crate::quality::score_by_steps;
 
 /// Prompt tokens, uniform over the vocabulary, sequence after sequence.
 pub fn seeded_prompt(seed: u64, vocab_size: usize, extent: Extent) -> Vec<u32> {
@@ -220,6 +221,33 @@ impl Generator {
         tokens.slice_set(&first, 0, 0)?;
         self.made.set(1);
         self.stepper.seek(self.extent.prompt_tokens)
+    }
+
+    /// ln p of each token of each prompt but the first: the prompt goes through the steps of the
+    /// decode phase, which overwrites what they work on.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn score_prompts(&self) -> Result<Vec<Vec<f64>>> {
+        let Stepper {
+            network,
+            cache,
+            rows,
+            room,
+            scratch,
+            tokens,
+            position,
+            logits,
+            ..
+        } = &*self.stepper;
+        let logits = logits.zeros_like()?;
+        score_by_steps(&self.prompt, |place, column| {
+            self.stepper.seek(place)?;
+            tokens.slice_set(&column.squeeze(1)?, 0, 0)?;
+            network.step(tokens, position, cache, rows, room, scratch)?;
+            network.logits(&rows.residual, room, &logits)?;
+            Ok(logits.clone())
+        })
     }
 
     /// Waits until the device has done everything.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::config::Config;
 use super::positions::RopeScaling;
+use crate::checkpoint::fields;
 
 impl Config {
     /// Reads the text of a Hugging Face `config.json`.
@@ -33,18 +34,7 @@ impl Config {
     }
 
     pub(super) fn check_divisibility(&self, head_dim: Option<usize>) -> Result<(), String> {
-        for (field, value) in [
-            ("vocab_size", self.vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("num_key_value_heads", self.num_key_value_heads),
-        ] {
-            if value == 0 {
-                return Err(format!("'{field}' is 0, expected 1 or more"));
-            }
-        }
+        fields::check_positive(&self.fields())?;
         let (hidden, heads, kv) = (
             self.hidden_size,
             self.num_attention_heads,

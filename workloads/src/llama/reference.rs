@@ -9,6 +9,7 @@ use candle_transformers::models::llama::{
 
 use super::config::Config;
 use super::generate::Extent;
+use crate::quality::score_by_steps;
 
 /// The stock decoder with a prompt.
 pub struct Reference {
@@ -95,6 +96,17 @@ impl Reference {
         self.logits = self.model.forward(tokens, position, &mut self.cache)?;
         self.tokens.push(self.logits.argmax(D::Minus1)?);
         Ok(())
+    }
+
+    /// ln p of each token of each prompt but the first, token by token.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn score_prompts(&self) -> Result<Vec<Vec<f64>>> {
+        let mut cache = Cache::new(true, self.dtype, &self.config, &self.device)?;
+        score_by_steps(&self.prompt, |place, column| {
+            self.model.forward(column, place, &mut cache)
+        })
     }
 
     /// Token ids of each sequence: the one from the prefill, then one for each step.

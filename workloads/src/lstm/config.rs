@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::fields::{self, Field};
+
 /// Shape of an embedding, an LSTM and one output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -19,14 +21,17 @@ impl Config {
     /// Names of the models, the smallest first.
     pub const NAMES: [&'static str; 1] = ["lstm-sentiment"];
 
+    /// 5,000 words in 15 numbers, ten cells, 300 words.
+    pub const SENTIMENT: Self = Self {
+        vocab_size: 5_000,
+        width: 15,
+        cells: 10,
+        words: 300,
+    };
+
     /// The model of this name, where it is one of these.
     pub fn named(model: &str) -> Option<Self> {
-        (model == "lstm-sentiment").then_some(Self {
-            vocab_size: 5_000,
-            width: 15,
-            cells: 10,
-            words: 300,
-        })
+        (model == "lstm-sentiment").then_some(Self::SENTIMENT)
     }
 
     /// Reads the text of a `config.json` with exactly these fields.
@@ -35,13 +40,11 @@ impl Config {
     /// The field at fault, and what was expected.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let config: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        match config.fields().into_iter().find(|(_, value)| *value == 0) {
-            Some((field, _)) => Err(format!("'{field}' is 0, expected 1 or more")),
-            None => Ok(config),
-        }
+        fields::check_positive(&config.fields())?;
+        Ok(config)
     }
 
-    const fn fields(&self) -> [(&'static str, usize); 4] {
+    const fn fields(&self) -> [Field; 4] {
         [
             ("vocab_size", self.vocab_size),
             ("width", self.width),
@@ -52,11 +55,7 @@ impl Config {
 
     /// The first field in which another shape differs, as `field is theirs, expected ours`.
     pub fn difference(&self, found: &Self) -> Option<String> {
-        self.fields()
-            .into_iter()
-            .zip(found.fields())
-            .find(|((_, ours), (_, theirs))| ours != theirs)
-            .map(|((field, ours), (_, theirs))| format!("'{field}' is {theirs}, expected {ours}"))
+        fields::difference(&self.fields(), &found.fields())
     }
 
     /// Rows of the matrices that feed the gates.

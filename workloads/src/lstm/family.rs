@@ -1,6 +1,6 @@
 //! The sentiment model as a family of the worker.
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 use super::config::Config;
 use super::inputs::Inputs;
@@ -16,10 +16,11 @@ use crate::family::{Family, MemoryNeed, Metric, Summary, Takes};
 use crate::fused::Fused;
 use crate::job::Job;
 use crate::job::precision::Precision;
-use crate::job::task::Kind;
+use crate::job::task::{Kind, Sequences};
 use crate::job::word::{Graph, Implementation, Origin, Word};
-use crate::reading::{self, Reading};
-use crate::weights::Weights;
+use crate::quality::{self as judged, Expected};
+use crate::reading::{self, Reader, Reading};
+use crate::weights::{Weights, origins};
 use crate::workload::Workload;
 
 /// Sentiment by an LSTM.
@@ -30,14 +31,14 @@ const TAKES: Takes = Takes {
     precision: Precision::ALL,
     implementation: Implementation::ALL,
     graph: Graph::ALL,
-    weights: Origin::ALL,
     ..Takes::LEAST
 };
 
-const METRICS: [Metric; 3] = {
+const METRICS: [Metric; 8] = {
     let [always] = reading::METRICS;
     let [a, b] = quality::METRICS;
-    [always, a, b]
+    let [c, d, e, f, g] = judged::CHOICE_METRICS;
+    [always, a, b, c, d, e, f, g]
 };
 
 impl Family for Lstm {
@@ -57,7 +58,10 @@ impl Family for Lstm {
                 native_tokens: Some(config.words),
             },
             context: None,
-            takes: TAKES,
+            takes: Takes {
+                weights: origins(model),
+                ..TAKES
+            },
             quality: &METRICS,
         }
     }
@@ -86,17 +90,16 @@ impl Family for Lstm {
         weights: &Weights,
         device: &Device,
     ) -> Result<Box<dyn Workload>, Error> {
-        let named = config(&job.model);
-        if let Some(folder) = weights.folder() {
-            let found = folder.config(Config::from_json)?;
-            if let Some(difference) = named.difference(&found) {
-                return Err(folder.differs(&job.model, &difference));
-            }
-        }
+        let named = weights.config(
+            &job.model,
+            config(&job.model),
+            Config::from_json,
+            Config::difference,
+        )?;
         let dtype = job.precision.dtype();
         let tensors = weights.tensors(&named.tensors(), Spelling::EXACT, dtype, device)?;
         let tensors = Tensors::load(&named, &tensors)?;
-        let inputs = Inputs::seeded(&named, job.input_seed, job.sequences()?)?;
+        let inputs = inputs(job, &named, weights, device)?;
         Ok(match job.variant.implementation {
             Implementation::Fast => {
                 let fused = Fused::of(job);
@@ -113,6 +116,40 @@ impl Family for Lstm {
     }
 }
 
+/// What the job reads: text where the weights have some, and otherwise random words.
+fn inputs(job: &Job, config: &Config, weights: &Weights, device: &Device) -> Result<Inputs, Error> {
+    let Sequences { batch, tokens } = job.sequences()?;
+    let Some(texts) = weights.texts()? else {
+        return Inputs::seeded(config, job.input_seed, job.sequences()?);
+    };
+    let texts = texts.documents(batch, tokens, job.input_seed)?;
+    let ids: Vec<&[u32]> = texts.iter().map(|text| text.tokens.as_slice()).collect();
+    let inputs = Inputs::texts(config, &ids, tokens)?;
+    let reference = match weights.origin() {
+        Origin::Tiny => Some(reference(config, weights, &inputs, device)?),
+        Origin::Seeded | Origin::File => None,
+    };
+    inputs.with_expected(Expected::Known {
+        // Where one is not known, a share of the batch would be of another batch.
+        classes: texts.iter().map(|text| text.class).collect(),
+        reference,
+    })
+}
+
+/// What f32 weights choose of the same text.
+fn reference(
+    config: &Config,
+    weights: &Weights,
+    inputs: &Inputs,
+    device: &Device,
+) -> Result<Vec<u32>, Error> {
+    let tensors = weights.tensors(&config.tensors(), Spelling::EXACT, DType::F32, device)?;
+    let stock = Stock::new(config, &Tensors::load(config, &tensors)?)?;
+    let mut reader = Reference::new(stock, inputs.clone(), device)?;
+    reader.infer()?;
+    Ok(reader.scores()?.choices)
+}
+
 fn config(model: &str) -> Config {
     Config::named(model).expect("the registry asks for models of this family only")
 }
@@ -120,7 +157,7 @@ fn config(model: &str) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::task::{Sequences, Task};
+    use crate::job::task::Task;
     use crate::registry::Registry;
     use crate::weights::Places;
     use crate::workload::{Outcome, Unobserved};

@@ -7,6 +7,10 @@ use rand_core::{Rng, SeedableRng};
 use super::config::Config;
 use crate::Error;
 use crate::job::task::Sequences;
+use crate::quality::Expected;
+
+/// Id of what stands before a short text.
+const PADDING: u32 = 0;
 
 /// A batch of sequences on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +18,8 @@ pub struct Inputs {
     sequences: Sequences,
     /// Word ids, sequence after sequence.
     words: Vec<u32>,
-    /// 1 where a sequence is positive, 0 where it is negative.
-    labels: Option<Vec<u32>>,
+    /// What is known of the sequences: class 1 is praise, 0 is blame.
+    expected: Expected,
 }
 
 impl Inputs {
@@ -45,26 +49,47 @@ impl Inputs {
         Ok(Self {
             sequences,
             words,
-            labels: None,
+            expected: Expected::Unknown,
         })
     }
 
-    /// With the class of each sequence.
+    /// Texts, with padding before the shorter ones, as the last state is what is read; of longer
+    /// ones the end.
     ///
     /// # Errors
-    /// There are labels of another number of sequences, or of other classes.
-    pub fn with_labels(self, labels: Vec<u32>) -> Result<Self, Error> {
-        if labels.len() != self.sequences.batch || labels.iter().any(|label| *label > 1) {
+    /// As [`Inputs::new`].
+    pub fn texts(config: &Config, texts: &[&[u32]], length: usize) -> Result<Self, Error> {
+        let mut words = Vec::with_capacity(texts.len() * length);
+        for text in texts {
+            let kept = &text[text.len().saturating_sub(length)..];
+            words.extend(std::iter::repeat_n(PADDING, length - kept.len()));
+            words.extend_from_slice(kept);
+        }
+        let sequences = Sequences {
+            batch: texts.len(),
+            tokens: length,
+        };
+        Self::new(config, sequences, words)
+    }
+
+    /// With what is known of the sequences.
+    ///
+    /// # Errors
+    /// Classes are of another number of sequences, or are others than 0 and 1.
+    pub fn with_expected(self, expected: Expected) -> Result<Self, Error> {
+        if let Expected::Known {
+            classes: Some(classes),
+            ..
+        } = &expected
+            && (classes.len() != self.sequences.batch || classes.iter().any(|class| *class > 1))
+        {
             return Err(Error::Request(format!(
-                "{} labels were given, expected 0 or 1 for each of {} sequences",
-                labels.len(),
+                "{} classes were given, expected 0 or 1 for each of {} sequences",
+                classes.len(),
                 self.sequences.batch
             )));
         }
-        Ok(Self {
-            labels: Some(labels),
-            ..self
-        })
+        Ok(Self { expected, ..self })
     }
 
     /// Random words.
@@ -87,8 +112,8 @@ impl Inputs {
     }
 
     /// What is known of the sequences.
-    pub fn labels(&self) -> Option<&[u32]> {
-        self.labels.as_deref()
+    pub const fn expected(&self) -> &Expected {
+        &self.expected
     }
 
     /// Word ids, `[batch, words]`.
@@ -125,10 +150,22 @@ mod tests {
             assert!(message.contains(part), "{message}");
         }
         let inputs = new(&[1, 2, 3, 4, 5, 4999]).expect("fits");
-        for labels in [vec![0], vec![0, 2]] {
-            let message = inputs.clone().with_labels(labels).expect_err("unfit");
+        for classes in [vec![0], vec![0, 2]] {
+            let expected = Expected::Known {
+                classes: Some(classes),
+                reference: None,
+            };
+            let message = inputs.clone().with_expected(expected).expect_err("unfit");
             assert!(message.to_string().contains("expected 0 or 1"), "{message}");
         }
+    }
+
+    #[test]
+    fn texts_end_at_the_last_word() {
+        let config = Config::named("lstm-sentiment").expect("a name of this worker");
+        let found = Inputs::texts(&config, &[&[7], &[1, 2, 3, 4]], 3).expect("fits");
+        let expected = Inputs::new(&config, SEQUENCES, vec![0, 0, 7, 2, 3, 4]).expect("fits");
+        assert_eq!(found, expected);
     }
 
     #[test]

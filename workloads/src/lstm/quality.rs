@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::inputs::Inputs;
 use crate::Error;
 use crate::family::Metric;
+use crate::quality::{Expected, choices};
 use crate::reading::Scores;
 
 /// Metrics of the sentiment model beside those of every reader.
@@ -44,10 +45,12 @@ pub fn metrics(scores: &Scores, inputs: &Inputs) -> Result<BTreeMap<String, f64>
     let logprob = |score: &f32| -f64::from(-score.abs()).exp().ln_1p();
     let logprobs: f64 = scores.logits.iter().flatten().map(logprob).sum();
     let mut metrics = BTreeMap::from([("mean_choice_logprob".into(), logprobs / batch as f64)]);
-    if let Some(labels) = inputs.labels() {
-        let right = scores.choices.iter().zip(labels);
-        let right = right.filter(|(choice, label)| choice == label).count();
-        metrics.insert("label_accuracy".into(), right as f64 / batch as f64);
+    if let Expected::Known { classes, reference } = inputs.expected() {
+        let judged = choices(&scores.choices, classes.as_deref(), reference.as_deref());
+        if let Some(right) = judged.get("right") {
+            metrics.insert("label_accuracy".into(), right / batch as f64);
+        }
+        metrics.extend(judged);
     }
     Ok(metrics)
 }
@@ -73,9 +76,16 @@ mod tests {
         let expected = f64::midpoint(0.75f64.ln(), 0.5f64.ln());
         assert!((unknown["mean_choice_logprob"] - expected).abs() < 1e-7);
         assert_eq!(unknown.len(), 1);
-        let inputs = inputs.with_labels(vec![0, 0]).expect("fits");
+        let expected = Expected::Known {
+            classes: Some(vec![0, 0]),
+            reference: Some(vec![1, 1]),
+        };
+        let inputs = inputs.with_expected(expected).expect("fits");
         let known = metrics(&found, &inputs).expect("fits");
         assert_eq!(known["label_accuracy"], 0.5);
+        assert_eq!([known["right"], known["judged"]], [1.0, 2.0]);
+        assert_eq!(known["reference_agreement"], 0.5);
+        assert_eq!(known["right_only_here"], 1.0);
         assert!(metrics(&scores(&[1.0]), &inputs).is_err());
     }
 }

@@ -28,6 +28,21 @@ pub const METRICS: [Metric; 5] = [
     },
 ];
 
+/// What is known of the right answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing: random text has no class.
+    #[default]
+    Unknown,
+    /// The text is real.
+    Known {
+        /// The class of each sequence, where they have one.
+        classes: Option<Vec<u32>>,
+        /// What f32 weights choose of the same text, where that was computed.
+        reference: Option<Vec<u32>>,
+    },
+}
+
 /// Counts of `found` beside the right answers and beside the choices of the reference, by the names
 /// of [`METRICS`]. The four counts of right and wrong are what `McNemar`'s test takes.
 pub fn choices(

@@ -1,16 +1,16 @@
 //! The project's own models on this processor, in every number format, on held-out documents.
 //!
-//! The compositions are the fast ones that runs measure, but for the LSTM. What comes out is raw:
-//! an outcome for each document.
+//! The compositions are the fast ones that runs measure. What comes out is raw: an outcome for each
+//! document.
 
 use candle_core::{DType, Device};
 use model::quality::{ModelOutcomes, Omission, Outcomes, QUALITY_SCHEMA, VariantOutcomes};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use super::logprob_of;
 use super::text::{Text, Texts};
 use super::weights::{Format, Layout, rounded};
+use super::{Expected, logprob_of};
 use crate::checkpoint::Spelling;
 use crate::corpus;
 use crate::encoder::{self, encode};
@@ -39,7 +39,7 @@ const CONTINUED: Extent = Extent {
 const BATCH: usize = 64;
 
 /// The models of the study.
-pub const MODELS: [&str; 3] = training::TEXT_MODELS;
+pub const MODELS: [&str; 3] = training::TRAINED;
 
 /// Runs the study with some of its [`MODELS`]. `observe` is told of each format of each model before
 /// its turn.
@@ -66,10 +66,7 @@ pub fn run(
             ..Job::plain(model, Precision::F32, Task::Read(sequences))
         };
         let weights = Weights::find(&job, places)?;
-        let texts = weights
-            .texts()?
-            .ok_or_else(|| Error::Request(format!("the weights of '{model}' come without text")))?;
-        models.push(study(&weights, &texts, &mut |format| {
+        models.push(study(&weights, &mut |format| {
             observe(model, format.name());
         })?);
     }
@@ -83,14 +80,18 @@ pub fn run(
     })
 }
 
-type Study = fn(&Weights, &Texts, &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error>;
+type Study = fn(&Weights, &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error>;
+
+/// The held-out documents.
+fn texts(weights: &Weights) -> Result<Texts, Error> {
+    weights
+        .texts()?
+        .ok_or_else(|| Error::Request(format!("the weights {} come without text", weights.id())))
+}
 
 /// Likelihood of reviews, and how prompts go on.
-fn language(
-    weights: &Weights,
-    texts: &Texts,
-    observe: &mut dyn FnMut(Format),
-) -> Result<ModelOutcomes, Error> {
+fn language(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error> {
+    let texts = texts(weights)?;
     let config = gpt::config::Config::tiny(gpt::config::Family::Gpt2);
     let (wanted, spelling) = (config.tensors(), gpt::config::Config::SPELLING);
     let exact = weights.tensors(&wanted, spelling, DType::F32, &Device::Cpu)?;
@@ -163,14 +164,10 @@ fn language(
 }
 
 /// Classes of reviews, and their hidden words.
-fn sentences(
-    weights: &Weights,
-    texts: &Texts,
-    observe: &mut dyn FnMut(Format),
-) -> Result<ModelOutcomes, Error> {
+fn sentences(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error> {
     use crate::encoder::config::{Config, Family};
     let config = Config::tiny(Family::Bert);
-    let texts = texts.documents(CLASSED, 62, 0)?;
+    let texts = texts(weights)?.documents(CLASSED, 62, 0)?;
     let spelling = config.family.spelling();
     let mut variants: Vec<VariantOutcomes> = Vec::new();
     for format in Format::ALL {
@@ -181,7 +178,7 @@ fn sentences(
             let tensors = rounded(&exact, &wanted, format, Layout::RowPerOutput)?;
             let tensors = encoder::weights::Weights::load(&config, head, &tensors)?;
             let network = encoder::network::Network::new(&config, tensors, Fused::default())?;
-            let expected = encoder::quality::Expected::Unknown;
+            let expected = Expected::Unknown;
             let mut reader = encode::Fast::new(network, false, head, inputs.clone(), expected)?;
             reader.infer()?;
             Ok(reader.scores()?)
@@ -226,30 +223,32 @@ fn sentences(
 }
 
 /// Classes of reviews, by the LSTM.
-fn recurrent(
-    weights: &Weights,
-    texts: &Texts,
-    observe: &mut dyn FnMut(Format),
-) -> Result<ModelOutcomes, Error> {
-    let shape = training::LstmShape::SENTIMENT;
-    let wanted = shape.tensors();
+fn recurrent(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error> {
+    use crate::lstm::config::Config;
+    use crate::lstm::inputs::Inputs;
+    use crate::lstm::network::Network;
+    use crate::lstm::read::Fast;
+    use crate::lstm::weights::Weights as Tensors;
+    let config = Config::SENTIMENT;
+    let wanted = config.tensors();
     let exact = weights.tensors(&wanted, Spelling::EXACT, DType::F32, &Device::Cpu)?;
-    let texts = texts.documents(CLASSED, shape.words, 0)?;
+    let texts = texts(weights)?.documents(CLASSED, config.words, 0)?;
     let mut variants = Vec::new();
     for format in Format::DENSE {
         observe(format);
         let tensors = rounded(&exact, &wanted, format, Layout::RowPerOutput)?;
+        let tensors = Tensors::load(&config, &tensors)?;
         let mut outcomes = VariantOutcomes {
             variant: format.name().to_owned(),
             ..VariantOutcomes::default()
         };
         for texts in texts.chunks(2 * BATCH) {
             let ids: Vec<&[u32]> = texts.iter().map(|text| text.tokens.as_slice()).collect();
-            let words = training::lstm_inputs(&ids, shape.words)?;
-            let scores = training::lstm_logits(shape, &tensors, &words)?;
-            let scores: Vec<f32> = scores.to_dtype(DType::F32)?.to_vec1()?;
-            let choices: Vec<u32> = scores.iter().map(|score| u32::from(*score > 0.0)).collect();
-            outcomes.right += &rights(&choices, texts);
+            let inputs = Inputs::texts(&config, &ids, config.words)?;
+            let network = Network::new(&config, &tensors, Fused::default())?;
+            let mut reader = Fast::new(network, inputs, false)?;
+            reader.infer()?;
+            outcomes.right += &rights(&reader.scores()?.choices, texts);
         }
         variants.push(outcomes);
     }
@@ -262,7 +261,7 @@ fn recurrent(
         weights_id: weights.id().to_owned(),
         task: format!(
             "{CLASSED} held-out reviews of {} words are classed",
-            shape.words
+            config.words
         ),
         variants,
         omitted: vec![

@@ -1,10 +1,11 @@
 //! Tests: the committed tiny models, through the loader and the families that measured runs use.
 //! Nothing is trained here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{Init, VarBuilder};
 use model::quality::Outcomes;
 use sha2::{Digest, Sha256};
 
@@ -55,6 +56,14 @@ fn reading(head: Head, precision: Precision) -> Job {
     job
 }
 
+fn sentiment(precision: Precision) -> Job {
+    let sequences = Sequences {
+        batch: 64,
+        tokens: 40,
+    };
+    tiny("lstm-sentiment", precision, Task::Read(sequences))
+}
+
 fn outcome_at(job: &Job, places: &Places) -> Result<Outcome, crate::Error> {
     let mut work = Registry::own().load(job, places, &Device::Cpu)?;
     work.iterate(&mut Unobserved)?;
@@ -77,10 +86,15 @@ fn three_digits(quality: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
 
 #[test]
 fn every_model_has_its_checksums_and_fits_the_repository() {
-    for name in training::TEXT_MODELS {
+    for name in training::names() {
         let folder = models().join(name);
+        let files = if training::TRAINED.contains(&name) {
+            4
+        } else {
+            3
+        };
         let sums = std::fs::read_to_string(folder.join("SHA256SUMS")).expect("checksums");
-        assert_eq!(sums.lines().count(), 4, "{name}");
+        assert_eq!(sums.lines().count(), files, "{name}");
         for line in sums.lines() {
             let (digest, file) = line.split_once("  ").expect("digest and name");
             let bytes = std::fs::read(folder.join(file)).expect("is there");
@@ -90,13 +104,9 @@ fn every_model_has_its_checksums_and_fits_the_repository() {
         }
         let log = std::fs::read_to_string(folder.join("training.json")).expect("a log");
         let log: serde_json::Value = serde_json::from_str(&log).expect("JSON");
-        // The documents of the log are those that this program would draw.
-        let held_out = crate::corpus::digest(&training::held_out());
-        assert_eq!(
-            log["data"]["held_out"]["sha256"],
-            held_out.as_str(),
-            "{name}"
-        );
+        // What the log says of the data is what this program would draw.
+        let material = training::course(name).expect("a course").material();
+        assert_eq!(log["data"], material.log(), "{name}");
         let losses = log["loss"].as_array().expect("a curve");
         let loss = |point: usize| losses[point]["loss"].as_f64().expect("a number");
         assert!(loss(losses.len() - 1) < loss(0) / 2.0, "{name} has learned");
@@ -117,6 +127,7 @@ fn quality_of_the_tiny_models() {
                 ("masked_lm", |it| reading(Head::MaskedLm, it)),
             ],
         ),
+        ("lstm-sentiment", vec![("classification", sentiment)]),
     ] {
         let mut metrics = BTreeMap::new();
         for (task, job) in jobs {
@@ -137,12 +148,13 @@ fn quality_does_not_depend_on_the_composition() {
         generation(Precision::F32),
         reading(Head::Classification, Precision::F32),
         reading(Head::MaskedLm, Precision::F32),
+        sentiment(Precision::F32),
     ] {
         let usual = three_digits(&outcome(&job).quality);
-        let agreement = if matches!(job.task, Task::Generate(_)) {
-            "token_agreement"
-        } else {
+        let agreement = if matches!(job.task, Task::Read(_)) {
             "reference_agreement"
+        } else {
+            "token_agreement"
         };
         assert_eq!(usual[agreement], 1.0, "{usual:?}");
         job.variant.attention = Attention::Naive;
@@ -197,10 +209,81 @@ fn the_users_text_judges_the_users_weights() {
     assert!(found["label_accuracy"] > 0.8, "{found:?}");
     assert_eq!(found["judged"], 64.0);
     assert!(!found.contains_key("reference_agreement"));
+    let found = of_file(sentiment(Precision::F32), &text)
+        .expect("runs")
+        .quality;
+    assert!(found["label_accuracy"] > 0.8, "{found:?}");
+    assert_eq!(found["judged"], 64.0);
     let message = of_file(generation(Precision::F32), Path::new("/nowhere.txt"))
         .expect_err("no file")
         .to_string();
     assert!(message.contains("nowhere.txt: cannot be read"), "{message}");
+}
+
+/// A decoder without weights of the project's own is judged on a user's text too, by either
+/// composition.
+#[test]
+fn the_users_text_judges_llama() {
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let config = crate::llama::config::Config::tiny();
+    let seeded = crate::seeded::SeededWeights::new(1, config.parameters());
+    let seeded = VarBuilder::from_backend(Box::new(seeded), DType::F32, Device::Cpu);
+    let tensors: HashMap<String, Tensor> = config
+        .tensors()
+        .into_iter()
+        .map(|(name, shape)| {
+            let init = if shape.len() == 1 {
+                Init::Const(1.0)
+            } else {
+                Init::Randn {
+                    mean: 0.0,
+                    stdev: 0.1,
+                }
+            };
+            let tensor = seeded.get_with_hints(shape, &name, init).expect("seeded");
+            (name, tensor)
+        })
+        .collect();
+    let file = |name: &str| folder.path().join(name);
+    candle_core::safetensors::save(&tensors, file("model.safetensors")).expect("writes");
+    let described = serde_json::json!({
+        "model_type": "llama", "hidden_act": "silu", "vocab_size": 512, "hidden_size": 128,
+        "intermediate_size": 344, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 4, "rms_norm_eps": 1e-5, "rope_theta": 10_000.0,
+        "max_position_embeddings": 4096, "tie_word_embeddings": false,
+    });
+    std::fs::write(file("config.json"), described.to_string()).expect("writes");
+    let words = crate::corpus::words().to_string();
+    std::fs::write(file("tokenizer.json"), words).expect("writes");
+    std::fs::write(file("text.txt"), "we never liked the film.\n".repeat(20)).expect("writes");
+    let places = Places {
+        file: Some(folder.path().to_owned()),
+        text: Some(file("text.txt")),
+        ..Places::default()
+    };
+    let extent = Extent {
+        batch: 2,
+        prompt_tokens: 24,
+        decode_tokens: 4,
+    };
+    let mut job = Job {
+        origin: Origin::File,
+        ..Job::plain("llama-tiny", Precision::F32, Task::Generate(extent))
+    };
+    let fast = outcome_at(&job, &places).expect("runs").quality;
+    assert_eq!(fast["scored_tokens"], 46.0);
+    // Untrained: about as many as there are words, but for what the same tokens have in common.
+    assert!((100.0..2000.0).contains(&fast["perplexity"]), "{fast:?}");
+    job.variant.implementation = Implementation::Reference;
+    let reference = outcome_at(&job, &places).expect("runs").quality;
+    let apart = (fast["perplexity"] / reference["perplexity"] - 1.0).abs();
+    assert!(apart < 1e-4, "{apart}");
+    std::fs::remove_file(file("tokenizer.json")).expect("removes");
+    let message = outcome_at(&job, &places).expect_err("no tokenizer");
+    assert!(
+        message.to_string().contains("tokenizer.json: is missing"),
+        "{message}"
+    );
 }
 
 /// What the study found on the author's machine, it finds here, up to what processors differ by.

@@ -118,9 +118,16 @@ pub(super) fn rounded(
 
 /// Whether rows of a matrix are looked up rather than multiplied.
 fn is_table(name: &str) -> bool {
-    ["wte.", "wpe.", "embeddings.", "embedding."]
-        .iter()
-        .any(|part| name.contains(part))
+    [
+        "wte.",
+        "wpe.",
+        "embeddings.",
+        "embedding.",
+        "embed_tokens.",
+        "embed_positions.",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use super::batch::{draw, tokenise};
-use super::{Course, Data, Material, Recipe};
+use super::{Course, Data, Recipe};
 use crate::Error;
 use crate::corpus::{self, Document};
 use crate::gpt::config::{Config, Family};
@@ -132,9 +132,5 @@ impl Course for Characters {
 
     fn what(&self) -> &'static str {
         "a language model over characters: two blocks of GPT-2 with a width of 128"
-    }
-
-    fn material(&self) -> Material {
-        Material::reviews()
     }
 }

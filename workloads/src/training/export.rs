@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Course, Material, Trained};
+use super::{Course, Trained};
 use crate::Error;
 
 /// Files that a folder may have, in the order of their names.
@@ -39,7 +39,12 @@ pub fn export(
     let folder = folder.join(name);
     std::fs::create_dir_all(&folder).map_err(|error| unwritten(&folder, &error))?;
     let weights = folder.join("model.safetensors");
-    let tensors: HashMap<String, _> = trained.variables.values()?.into_iter().collect();
+    let tensors: HashMap<String, _> = trained
+        .variables
+        .values()?
+        .into_iter()
+        .map(|(name, tensor)| Ok((name, tensor.to_dtype(course.stored())?)))
+        .collect::<candle_core::Result<_>>()?;
     candle_core::safetensors::save(&tensors, &weights)?;
     let bytes = read(&weights)?;
     if bytes.len() as u64 > MOST_BYTES {
@@ -48,22 +53,14 @@ pub fn export(
             format!("has {} bytes, expected at most {MOST_BYTES}", bytes.len()),
         ));
     }
-    let material = course.material();
-    let log = log(
-        course,
-        &material,
-        trained,
-        name,
-        &hex(&Sha256::digest(&bytes)),
-    );
-    let tokenizer = course.tokenizer();
+    let log = log(course, trained, name, &hex(&Sha256::digest(&bytes)));
     write_json(&folder.join("config.json"), &course.config())?;
+    let tokenizer = course.tokenizer();
     if let Some(tokenizer) = &tokenizer {
         write_json(&folder.join("tokenizer.json"), tokenizer)?;
     }
     write_json(&folder.join("training.json"), &log)?;
-    let readme = readme(course, &material, trained, name);
-    write(&folder.join("README.md"), &readme)?;
+    write(&folder.join("README.md"), &readme(course, trained, name))?;
     let mut sums = String::new();
     for file in FILES {
         if file == "tokenizer.json" && tokenizer.is_none() {
@@ -106,13 +103,7 @@ fn digits(value: f64) -> f64 {
     format!("{value:.4e}").parse().unwrap_or(value)
 }
 
-fn log(
-    course: &dyn Course,
-    material: &Material,
-    trained: &Trained,
-    name: &str,
-    weights_sha256: &str,
-) -> Value {
+fn log(course: &dyn Course, trained: &Trained, name: &str, weights_sha256: &str) -> Value {
     let held_out: serde_json::Map<String, Value> = trained
         .held_out
         .iter()
@@ -123,7 +114,7 @@ fn log(
         "what": course.what(),
         "recipe": trained.recipe,
         "seed": trained.seed,
-        "data": material.data,
+        "data": course.material().log(),
         "loss": curve(&trained.losses),
         "held_out": held_out,
         "weights_sha256": weights_sha256,
@@ -131,29 +122,24 @@ fn log(
     })
 }
 
-fn readme(course: &dyn Course, material: &Material, trained: &Trained, name: &str) -> String {
+fn readme(course: &dyn Course, trained: &Trained, name: &str) -> String {
     let mut metrics = String::new();
     for (metric, value) in &trained.held_out {
         writeln!(metrics, "- {metric}: {value:.4}").expect("a string takes all");
     }
     format!(
         "# {name}\n\n\
-         {what}, trained by this project on {material} for {steps} steps:\n\n\
+         {what}, trained by this project on generated {noun} for {steps} steps:\n\n\
          ```sh\njoulebench train {name} --seed {seed}\n```\n\n\
-         On {unseen} that it never saw:\n\n{metrics}\n\
+         On {noun} that it never saw:\n\n{metrics}\n\
          `training.json` has the recipe, the loss curve, and the digests of data and weights. The \
          layout is that of Hugging Face, so the loader of a user's weights reads this folder. \
          Another processor may give other bits: floating-point kernels differ between them. The \
-         weights are under the licence of the repository; {source}, so no other rights are \
+         weights are under the licence of the repository; {made_by}, so no other rights are \
          involved.\n",
+        noun = course.material().noun(),
+        made_by = course.material().made_by(),
         what = capital(course.what()),
-        material = material.what,
-        unseen = if course.tokenizer().is_some() {
-            "documents"
-        } else {
-            "pictures"
-        },
-        source = material.source,
         steps = trained.recipe.steps,
         seed = trained.seed,
     )

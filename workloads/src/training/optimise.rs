@@ -88,6 +88,8 @@ pub fn run(
             loss,
         });
     }
+    // What is judged is what is stored.
+    variables.round_to(course.stored())?;
     Ok(Trained {
         held_out: course.judge(&variables.builder())?,
         variables,

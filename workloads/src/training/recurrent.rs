@@ -3,97 +3,41 @@
 //! Of the 5,000 words the grammar uses some hundred; the others keep the values that they began
 //! with. Shorter reviews have padding before them, as the last state is what is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use candle_core::{Device, Result, Tensor};
-use candle_nn::rnn::{LSTMConfig, LSTMState, RNN, lstm};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::batch::{draw, tokenise};
-use super::{Course, Data, Material, Recipe};
+use super::{Course, Data, Recipe};
 use crate::Error;
 use crate::corpus::{self, Document};
+use crate::lstm::config::Config;
+use crate::lstm::inputs::Inputs;
+use crate::lstm::stock::Stock;
+use crate::lstm::weights::Weights;
 
-/// Shape of the model, as its `config.json` has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Shape {
-    /// Words that it knows.
-    pub vocab_size: usize,
-    /// Numbers for a word.
-    pub width: usize,
-    /// Cells.
-    pub cells: usize,
-    /// Words of a sequence, padding included.
-    pub words: usize,
-}
-
-impl Shape {
-    /// The one of the mission: 5,000 × 15, ten cells, 300 words.
-    pub const SENTIMENT: Self = Self {
-        vocab_size: 5000,
-        width: 15,
-        cells: 10,
-        words: 300,
-    };
-
-    /// Every tensor by the name that PyTorch gives it, with its shape.
-    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let gates = 4 * self.cells;
-        [
-            ("embedding.weight", vec![self.vocab_size, self.width]),
-            ("lstm.weight_ih_l0", vec![gates, self.width]),
-            ("lstm.weight_hh_l0", vec![gates, self.cells]),
-            ("lstm.bias_ih_l0", vec![gates]),
-            ("lstm.bias_hh_l0", vec![gates]),
-            ("dense.weight", vec![1, self.cells]),
-            ("dense.bias", vec![1]),
-        ]
-        .map(|(name, shape)| (name.to_owned(), shape))
-        .into()
-    }
-}
-
-/// Scores (`[batch]`) of words (`u32 [batch, words]`): above zero is praise. Of operations with a
-/// derivative.
-///
-/// # Errors
-/// A tensor is missing or has another shape, or the device failed.
-pub fn logits(shape: Shape, weights: &VarBuilder<'_>, words: &Tensor) -> Result<Tensor> {
-    let (batch, length) = words.dims2()?;
+/// The tensors as a training begins: smaller than those of an untrained network that is measured,
+/// so that ten cells learn in a few hundred steps.
+fn weights(config: &Config, weights: &VarBuilder<'_>) -> Result<Weights> {
     let normal = Init::Randn {
         mean: 0.0,
         stdev: 0.3,
     };
-    let table =
-        weights.get_with_hints((shape.vocab_size, shape.width), "embedding.weight", normal)?;
     let uniform = Init::Uniform { lo: -0.3, up: 0.3 };
-    let config = LSTMConfig {
-        w_ih_init: uniform,
-        w_hh_init: uniform,
-        b_ih_init: Some(uniform),
-        b_hh_init: Some(uniform),
-        ..LSTMConfig::default()
-    };
-    let cells = lstm(shape.width, shape.cells, config, weights.pp("lstm"))?;
-    // Words first, so that a step reads rows that lie together.
-    let embedded = table
-        .index_select(&words.t()?.flatten_all()?, 0)?
-        .reshape((length, batch, shape.width))?;
-    let mut state: LSTMState = cells.zero_state(batch)?;
-    for step in 0..length {
-        state = cells.step(&embedded.get(step)?, &state)?;
+    let mut named = HashMap::new();
+    for (name, shape) in config.tensors() {
+        let init = if name.starts_with("embedding") {
+            normal
+        } else {
+            uniform
+        };
+        named.insert(name.clone(), weights.get_with_hints(shape, &name, init)?);
     }
-    let dense = weights.pp("dense");
-    let weight = dense.get_with_hints((1, shape.cells), "weight", uniform)?;
-    let bias = dense.get_with_hints(1, "bias", uniform)?;
-    state
-        .h()
-        .matmul(&weight.t()?)?
-        .broadcast_add(&bias)?
-        .squeeze(1)
+    let named = VarBuilder::from_tensors(named, DType::F32, &Device::Cpu);
+    Weights::load(config, &named)
 }
 
 /// Mean of −ln p of the wanted classes, 0 or 1, in the form that no score overflows:
@@ -101,20 +45,6 @@ pub fn logits(shape: Shape, weights: &VarBuilder<'_>, words: &Tensor) -> Result<
 fn cross_entropy(scores: &Tensor, wanted: &Tensor) -> Result<Tensor> {
     let tail = ((scores.abs()?.neg()?.exp()? + 1.0)?).log()?;
     ((scores.relu()? - (scores * wanted)?)? + tail)?.mean_all()
-}
-
-/// Words with padding before the shorter texts, `u32 [texts, length]`; of longer ones the end.
-///
-/// # Errors
-/// The device is out of memory.
-pub fn padded(texts: &[&[u32]], length: usize) -> Result<Tensor> {
-    let mut ids = Vec::with_capacity(texts.len() * length);
-    for text in texts {
-        let kept = &text[text.len().saturating_sub(length)..];
-        ids.extend(std::iter::repeat_n(0, length - kept.len()));
-        ids.extend_from_slice(kept);
-    }
-    Tensor::from_vec(ids, (texts.len(), length), &Device::Cpu)
 }
 
 /// Padding before the longest review of a batch, at most.
@@ -125,7 +55,7 @@ const JUDGED: usize = 512;
 
 /// Reviews with their classes.
 pub(super) struct Recurrent {
-    shape: Shape,
+    config: Config,
     training: Labelled,
     held_out: Labelled,
 }
@@ -153,10 +83,23 @@ impl Recurrent {
     pub(super) fn new() -> std::result::Result<Self, Error> {
         let data = Data::draw();
         Ok(Self {
-            shape: Shape::SENTIMENT,
+            config: Config::SENTIMENT,
             training: Labelled::new(&data.training)?,
             held_out: Labelled::new(&data.held_out[..JUDGED])?,
         })
+    }
+
+    /// Scores of texts (`[texts]`), above zero for praise, through the stock composition: gradients
+    /// pass through all of it.
+    fn scores(
+        &self,
+        builder: &VarBuilder<'_>,
+        texts: &[&[u32]],
+        length: usize,
+    ) -> std::result::Result<Tensor, Error> {
+        let words = Inputs::texts(&self.config, texts, length)?.on_device(&Device::Cpu)?;
+        let stock = Stock::new(&self.config, &weights(&self.config, builder)?)?;
+        Ok(stock.forward(&words)?)
     }
 }
 
@@ -187,12 +130,11 @@ impl Course for Recurrent {
             .map(Vec::as_slice)
             .collect();
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
-        let words = padded(&texts, longest + padding)?;
         let classes = &self.training.classes[place..place + batch];
         #[expect(clippy::cast_precision_loss, reason = "classes are 0 and 1")]
         let wanted: Vec<f32> = classes.iter().map(|class| *class as f32).collect();
         let wanted = Tensor::from_vec(wanted, batch, &Device::Cpu)?;
-        let scores = logits(self.shape, weights, &words)?;
+        let scores = self.scores(weights, &texts, longest + padding)?;
         Ok(cross_entropy(&scores, &wanted)?)
     }
 
@@ -205,8 +147,8 @@ impl Course for Recurrent {
         let pairs = self.held_out.texts.chunks(64);
         for (texts, classes) in pairs.zip(self.held_out.classes.chunks(64)) {
             let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
-            let words = padded(&texts, self.shape.words)?;
-            let scores = logits(self.shape, weights, &words)?.to_vec1::<f32>()?;
+            let scores = self.scores(weights, &texts, self.config.words)?;
+            let scores = scores.to_vec1::<f32>()?;
             right += scores
                 .iter()
                 .zip(classes)
@@ -217,7 +159,7 @@ impl Course for Recurrent {
     }
 
     fn config(&self) -> Value {
-        serde_json::json!(self.shape)
+        serde_json::json!(self.config)
     }
 
     fn tokenizer(&self) -> Option<Value> {
@@ -226,9 +168,5 @@ impl Course for Recurrent {
 
     fn what(&self) -> &'static str {
         "a classifier of sentiment over words: 5,000 words in 15 numbers, ten LSTM cells, one score"
-    }
-
-    fn material(&self) -> Material {
-        Material::reviews()
     }
 }

@@ -9,7 +9,7 @@ use rand_core::SeedableRng;
 use serde_json::{Value, json};
 
 use super::batch::{draw, tokenise};
-use super::{Course, Data, Material, Recipe};
+use super::{Course, Data, Recipe};
 use crate::Error;
 use crate::corpus::{self, Document};
 use crate::encoder::config::{Config, Family};
@@ -200,9 +200,5 @@ impl Course for Sentences {
     fn what(&self) -> &'static str {
         "an encoder over words with two heads, sentiment and hidden words: two blocks of BERT with \
          a width of 128"
-    }
-
-    fn material(&self) -> Material {
-        Material::reviews()
     }
 }

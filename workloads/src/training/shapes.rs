@@ -10,19 +10,20 @@ mod upscaler;
 
 use candle_core::{Device, Tensor};
 use model::run::hex;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-pub(super) use classifier::Classifier;
-pub(super) use clip::Clip;
-pub(super) use denoiser::Denoiser;
-pub(super) use detector::Detector;
-pub(super) use segmenter::Segmenter;
-pub(super) use upscaler::Upscaler;
+use classifier::Classifier;
+use clip::Clip;
+use denoiser::Denoiser;
+use detector::Detector;
+use segmenter::Segmenter;
+use upscaler::Upscaler;
 
-use super::{Course, Material};
+use super::Course;
 use crate::Error;
-use crate::shapes::batch::{Batch, HELD_OUT_SEED};
+use crate::corpus::Part;
+use crate::shapes::batch::{Batch, HELD_OUT_SEED, Layout, held_out};
 
 /// Names of the models.
 pub const SHAPES_MODELS: [&str; 6] = [
@@ -35,38 +36,74 @@ pub const SHAPES_MODELS: [&str; 6] = [
 ];
 
 /// The course of one of [`SHAPES_MODELS`].
-///
-/// # Errors
-/// The held-out pictures cannot be made.
-pub(super) fn course(name: &str) -> Result<Option<Box<dyn Course>>, Error> {
-    Ok(Some(match name {
+pub(super) fn course(name: &str) -> Option<Box<dyn Course>> {
+    Some(match name {
         "shapes-net" => Box::new(Classifier::new()),
         "shapes-clip" => Box::new(Clip::new()),
         "shapes-detector" => Box::new(Detector::new()),
         "shapes-segmenter" => Box::new(Segmenter::new()),
         "shapes-upscaler" => Box::new(Upscaler::new()),
-        "shapes-diffusion" => Box::new(Denoiser::new()?),
-        _ => return Ok(None),
-    }))
+        "shapes-diffusion" => Box::new(Denoiser::new()),
+        _ => return None,
+    })
 }
 
-/// What a network learned from, with the pictures that judge it.
-fn material(held_out: &Batch) -> Material {
-    let mut hash = Sha256::new();
-    for picture in &held_out.pictures {
-        hash.update(&picture.rgb);
+/// The held-out pictures that judge a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The stream of the generator that they come from.
+    purpose: u64,
+    layout: Layout,
+    /// Pixels along a side; `None`: as networks see, with noise.
+    clean_side: Option<usize>,
+    count: usize,
+}
+
+impl Judged {
+    /// The next `count` pictures with noise.
+    const fn noisy(purpose: u64, layout: Layout, count: usize) -> Self {
+        Self {
+            purpose,
+            layout,
+            clean_side: None,
+            count,
+        }
     }
-    Material {
-        what: "drawn shapes",
-        source: "the pictures are drawn by `workloads/src/shapes`",
-        data: json!({
+
+    /// The next `count` pictures without noise, of this many pixels along a side.
+    const fn clean(purpose: u64, layout: Layout, side: usize, count: usize) -> Self {
+        Self {
+            purpose,
+            layout,
+            clean_side: Some(side),
+            count,
+        }
+    }
+
+    /// The pictures.
+    fn batch(self) -> Batch {
+        let mut rng = held_out(self.purpose);
+        let (part, layout, count) = (Part::HeldOut, self.layout, self.count);
+        match self.clean_side {
+            None => Batch::noisy(&mut rng, part, layout, count),
+            Some(side) => Batch::clean(&mut rng, part, layout, side, count),
+        }
+    }
+
+    /// What logs say of both parts.
+    pub(super) fn log(self) -> Value {
+        let mut hash = Sha256::new();
+        for picture in self.batch().pictures {
+            hash.update(&picture.rgb);
+        }
+        json!({
             "training": { "pictures": "new ones in each step, from the seed of the training" },
             "held_out": {
                 "seed": HELD_OUT_SEED,
-                "pictures": held_out.pictures.len(),
+                "pictures": self.count,
                 "sha256": hex(&hash.finalize()),
             },
-        }),
+        })
     }
 }
 

@@ -54,6 +54,22 @@ impl Variables {
             .collect()
     }
 
+    /// Rounds every variable to a number format.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn round_to(&self, format: DType) -> Result<()> {
+        for (_, variable) in self.sorted() {
+            // Nothing to round; and a variable cannot be set to itself.
+            if variable.dtype() == format {
+                continue;
+            }
+            let rounded = variable.to_dtype(format)?.to_dtype(variable.dtype())?;
+            variable.set(&rounded)?;
+        }
+        Ok(())
+    }
+
     /// Refuses a network of which some variable takes no part in the loss: candle cuts gradients
     /// silently at operations without a derivative.
     ///
@@ -211,6 +227,21 @@ mod tests {
         assert!((variance - 4.0).abs() < 0.45, "{variance}");
         let names: Vec<String> = two.sorted().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn rounded_variables_keep_their_type() {
+        let variables = Variables::seeded(1);
+        let before = ask(&variables, "a");
+        let same = variables.round_to(DType::F32);
+        same.expect("nothing to round");
+        variables.round_to(DType::F16).expect("rounds");
+        let after = ask(&variables, "a");
+        assert_eq!(after.dtype(), DType::F32);
+        let expected = before
+            .to_dtype(DType::F16)
+            .and_then(|t| t.to_dtype(DType::F32)?.to_vec2::<f32>());
+        assert_eq!(after.to_vec2::<f32>().ok(), expected.ok());
     }
 
     /// The trap: candle's own softmax over the last dimension has no derivative.

@@ -120,6 +120,30 @@ fn what_cannot_be_used_is_named_with_what_to_do() {
     );
 }
 
+/// Seed and text both decide what is read.
+#[test]
+fn inputs_are_known_by_seed_and_text() {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::write(folder.path().join("model.safetensors"), "abc").expect("writes");
+    let text = folder.path().join("text.txt");
+    let id = |job: &Job, places: &Places| {
+        let weights = Weights::find(job, places).expect("there");
+        weights.inputs_id().expect("known").to_owned()
+    };
+    let seeded = job(Origin::Seeded, Quantisation::Dense);
+    assert_eq!(id(&seeded, &Places::default()), "seed:2");
+    let file = job(Origin::File, Quantisation::Dense);
+    let mut places = at(folder.path());
+    assert_eq!(id(&file, &places), "seed:2");
+    places.text = Some(text.clone());
+    fs::write(&text, "abc").expect("writes");
+    let first = id(&file, &places);
+    let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(first, format!("{abc} from 2"));
+    fs::write(&text, "abd").expect("writes");
+    assert_ne!(id(&file, &places), first);
+}
+
 #[test]
 fn places_are_those_that_are_given() {
     let weights = Weights::find(

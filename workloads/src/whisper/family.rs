@@ -1,22 +1,25 @@
 //! Whisper as a family of the worker.
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 use super::config::{Config, PROMPT_TOKENS};
 use super::generate::{Fast, Reference};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, transcript};
 use super::scratch::{Cache, CrossCache};
 use super::stock::Stock;
 use super::weights::Weights as Tensors;
 use crate::Error;
+use crate::corpus::Part;
+use crate::corpus::speech::Utterance;
 use crate::family::{Family, MemoryNeed, Summary, Takes};
 use crate::fused::Fused;
-use crate::generation::{self, Generation};
+use crate::generation::{self, Generation, Generator};
 use crate::job::Job;
 use crate::job::precision::Precision;
 use crate::job::task::Kind;
 use crate::job::word::{Attention, Graph, Implementation, Origin, Sampling, Word};
-use crate::weights::Weights;
+use crate::quality::Known;
+use crate::weights::{Weights, origins};
 use crate::workload::Workload;
 
 /// Whisper.
@@ -29,15 +32,8 @@ const TAKES: Takes = Takes {
     attention: Attention::ALL,
     graph: Graph::ALL,
     sampling: &[Sampling::Greedy],
-    weights: &[Origin::Seeded, Origin::File],
     phase: true,
     ..Takes::LEAST
-};
-
-/// The project trains the smallest.
-const TAKES_MICRO: Takes = Takes {
-    weights: Origin::ALL,
-    ..TAKES
 };
 
 impl Family for Whisper {
@@ -55,12 +51,15 @@ impl Family for Whisper {
             parameters: config.parameters(),
             kind: Kind::Transcribe,
             context: Some(config.target_positions - PROMPT_TOKENS),
-            takes: if model == "whisper-micro" {
-                TAKES_MICRO
-            } else {
-                TAKES
+            takes: Takes {
+                weights: origins(model),
+                ..TAKES
             },
-            quality: &generation::METRICS,
+            quality: if origins(model).contains(&Origin::Tiny) {
+                &generation::TRANSCRIPT_METRICS
+            } else {
+                &generation::METRICS
+            },
         }
     }
 
@@ -97,31 +96,59 @@ impl Family for Whisper {
         device: &Device,
     ) -> Result<Box<dyn Workload>, Error> {
         check_reference(job)?;
-        let config = config(&job.model);
-        if let Some(folder) = weights.folder() {
-            let found = folder.config(Config::from_hugging_face)?;
-            if let Some(difference) = config.difference(&found) {
-                return Err(folder.differs(&job.model, &difference));
-            }
-        }
+        let config = weights.config(
+            &job.model,
+            config(&job.model),
+            Config::from_hugging_face,
+            Config::difference,
+        )?;
         let dtype = job.precision.dtype();
         let tensors = weights.tensors(&config.tensors(), Config::SPELLING, dtype, device)?;
         let tensors = Tensors::load(&config, &tensors)?;
         let transcripts = job.transcripts()?;
-        let inputs = Inputs::seeded(&config, job.input_seed, transcripts.batch)?;
+        let (inputs, known) = match weights.origin() {
+            Origin::Tiny => spoken(&config, job, weights, device)?,
+            Origin::Seeded | Origin::File => {
+                let inputs = Inputs::seeded(&config, job.input_seed, transcripts.batch)?;
+                (inputs, None)
+            }
+        };
         let steps = transcripts.decode_tokens;
         Ok(match job.variant.implementation {
             Implementation::Fast => {
                 let generator = Fast::new(&config, tensors, Fused::of(job), &inputs, steps)?;
-                Box::new(Generation::new(generator, job, weights)?)
+                Box::new(Generation::new(generator, job, weights)?.with_known(known))
             }
             Implementation::Reference => {
                 let stock = Stock::new(&config, &tensors)?;
                 let generator = Reference::new(stock, &inputs, steps, device)?;
-                Box::new(Generation::new(generator, job, weights)?)
+                Box::new(Generation::new(generator, job, weights)?.with_known(known))
             }
         })
     }
+}
+
+/// Speech that the project's own model never heard, its transcripts, and what f32 weights make of
+/// it.
+fn spoken(
+    config: &Config,
+    job: &Job,
+    weights: &Weights,
+    device: &Device,
+) -> Result<(Inputs, Option<Known>), Error> {
+    let transcripts = job.transcripts()?;
+    let utterances = Utterance::list(Part::HeldOut, job.input_seed, transcripts.batch);
+    let inputs = Inputs::spoken(config, &utterances)?;
+    let tensors = weights.tensors(&config.tensors(), Config::SPELLING, DType::F32, device)?;
+    let stock = Stock::new(config, &Tensors::load(config, &tensors)?)?;
+    let mut reference = Reference::new(stock, &inputs, transcripts.decode_tokens, device)?;
+    reference.prefill()?;
+    reference.decode()?;
+    let known = Known {
+        reference: Some(reference.tokens()?),
+        answers: Some(utterances.iter().map(transcript).collect()),
+    };
+    Ok((inputs, Some(known)))
 }
 
 fn config(model: &str) -> Config {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::config::Config;
 use crate::checkpoint::Spelling;
+use crate::checkpoint::fields::{self, Field};
 
 impl Config {
     /// How released files spell the tensors.
@@ -32,19 +33,15 @@ impl Config {
             heads: raw.encoder_attention_heads,
             gelu: Gelu::Erf,
         };
-        if let Some((field, _)) = config.fields().into_iter().find(|(_, value)| *value == 0) {
-            return Err(format!("'{field}' is 0, expected 1 or more"));
-        }
-        if !config.hidden_size.is_multiple_of(config.heads) {
-            return Err(format!(
-                "'d_model' is {}, expected a multiple of encoder_attention_heads ({})",
-                config.hidden_size, config.heads
-            ));
-        }
+        fields::check_positive(&config.fields())?;
+        fields::check_heads(
+            ("d_model", config.hidden_size),
+            ("encoder_attention_heads", config.heads),
+        )?;
         Ok(config)
     }
 
-    const fn fields(&self) -> [(&'static str, usize); 9] {
+    const fn fields(&self) -> [Field; 9] {
         [
             ("vocab_size", self.vocab_size),
             ("num_mel_bins", self.mel_bins),
@@ -60,11 +57,7 @@ impl Config {
 
     /// The first field in which another shape differs, as `field is theirs, expected ours`.
     pub fn difference(&self, found: &Self) -> Option<String> {
-        self.fields()
-            .into_iter()
-            .zip(found.fields())
-            .find(|((_, ours), (_, theirs))| ours != theirs)
-            .map(|((field, ours), (_, theirs))| format!("'{field}' is {theirs}, expected {ours}"))
+        fields::difference(&self.fields(), &found.fields())
     }
 }
 

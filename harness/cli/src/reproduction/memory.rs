@@ -49,6 +49,7 @@ pub(crate) fn digest_of_inputs(derivation: &Derivation) -> anyhow::Result<String
     let layout = &derivation.layout;
     let mut files: Vec<PathBuf> = vec![
         layout.claims(),
+        layout.targets(),
         layout.expected(),
         layout.live_plan(),
         layout.live_snapshot(),

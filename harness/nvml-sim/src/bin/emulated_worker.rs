@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use gpu_sim::Work;
+use model::axis::Axis;
 use model::cost::phase::Phase;
 use model::cost::workload::{output, phases};
 use model::mark::{Command, Mark, PROTOCOL_VERSION, REQUEST_VARIABLE, RunRequest, WorkerInfo};
@@ -46,6 +47,7 @@ fn run() -> Result<(), String> {
             request.protocol
         ));
     }
+    refuse_variants(&request)?;
     let phases = phases(&request.point).map_err(|error| error.to_string())?;
     let (output_phase, unit) = output(&request.point).map_err(|error| error.to_string())?;
     let machine = Machine::from_environment().map_err(|error| error.to_string())?;
@@ -69,6 +71,7 @@ fn run() -> Result<(), String> {
             device: format!("emulated:{GPU}"),
             weights: "none".to_owned(),
             weights_id: None,
+            inputs_id: None,
             output_phase: output_phase.to_owned(),
             unit: unit.to_owned(),
         },
@@ -103,6 +106,29 @@ fn run() -> Result<(), String> {
         quality: BTreeMap::new(),
     });
     board.context(false)
+}
+
+/// Axes that say how work is computed. Operations and bytes do not depend on them, so this worker
+/// would give every value the same energy, as if that were a result.
+const VARIANTS: [Axis; 5] = [
+    Axis::Implementation,
+    Axis::Attention,
+    Axis::Graph,
+    Axis::Sampling,
+    Axis::Weights,
+];
+
+fn refuse_variants(request: &RunRequest) -> Result<(), String> {
+    let found = VARIANTS
+        .into_iter()
+        .find(|axis| request.point.get(*axis).is_some());
+    match found {
+        None => Ok(()),
+        Some(axis) => Err(format!(
+            "axis '{axis}' means nothing on an emulated board, which computes nothing; remove it \
+             from [axes] of the plan"
+        )),
+    }
 }
 
 /// The board, as this worker uses it.

@@ -15,8 +15,9 @@ const SHAPES: [(usize, usize, Purpose); 4] = [
 ];
 
 /// Those of pictures: the widest layers of Stable Diffusion 1.5 at 64² and of its decoder at 512².
-const PICTURES: [(usize, usize, Purpose); 3] = [
+const PICTURES: [(usize, usize, Purpose); 4] = [
     (3, 77, Purpose::Check),
+    (5, 320, Purpose::Check),
     (8192, 1280, Purpose::Bench),
     (262_144, 128, Purpose::Bench),
 ];

@@ -2,6 +2,7 @@
 //!
 //! Places of a cache that no query sees hold NaN, so that a kernel which touches them is found out.
 
+mod cross;
 mod prompt;
 mod sequences;
 mod step;
@@ -10,6 +11,7 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::case::{Case, Draw, Pipe, Tolerance, Work};
 
+use cross::Cross;
 use prompt::Prompt;
 use sequences::Sequences;
 use step::Step;
@@ -68,7 +70,7 @@ fn three(operands: &[Tensor]) -> Result<[Tensor; 3]> {
     }
 }
 
-/// Prompts, encoders and steps in every format.
+/// Prompts, encoders, pictures that look at text, and steps in every format.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for dtype in FORMATS {
@@ -83,6 +85,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 .into_iter()
                 .map(|sequences| sequences.case(dtype)),
         );
+        cases.extend(Cross::all().into_iter().map(|cross| cross.case(dtype)));
         cases.extend(Step::all().into_iter().map(|step| step.case(dtype)));
         cases.extend(Step::all().into_iter().map(|step| step.whole(dtype)));
     }

@@ -31,7 +31,8 @@ pub fn cross(
     write(out, &computed)
 }
 
-fn operands<'a>(
+/// Checks the operands and tells where their heads lie.
+pub(super) fn operands<'a>(
     query: &Tensor,
     keys_values: &Tensor,
     batch: usize,
@@ -88,7 +89,7 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::attention::{encoder, encoder_causal, prefill};
+    use crate::attention::{Kind, encoder, prefill};
     use crate::case::Draw;
 
     fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
@@ -103,17 +104,19 @@ mod tests {
         let mut draw = Draw::new(1);
         let query = draw.normal((batch * length, heads * d), 1.0).unwrap();
         let both = draw.normal((batch * places, 2 * heads * d), 1.0).unwrap();
-        let out = query.zeros_like().unwrap();
-        cross(&query, &both, batch, heads, 0.3, &out).unwrap();
         let split = |x: &Tensor, count: usize| {
             let x = x.reshape((batch, (), count, d)).unwrap();
             x.transpose(1, 2).unwrap().contiguous().unwrap()
         };
-        let (asked, both) = (split(&query, heads), split(&both, 2 * heads));
-        let part = |first: usize| both.narrow(1, first, heads).unwrap().contiguous().unwrap();
+        let (asked, split) = (split(&query, heads), split(&both, 2 * heads));
+        let part = |first: usize| split.narrow(1, first, heads).unwrap().contiguous().unwrap();
         let expected = query.zeros_like().unwrap();
         prefill(&asked, &part(0), &part(heads), 0, false, 0.3, &expected).unwrap();
-        assert!(largest_difference(&out, &expected) < 1e-6);
+        for kind in [Kind::Fused, Kind::Naive] {
+            let out = query.zeros_like().unwrap();
+            (kind.cross())(&query, &both, batch, heads, 0.3, &out).unwrap();
+            assert!(largest_difference(&out, &expected) < 1e-6, "{kind:?}");
+        }
     }
 
     #[test]
@@ -122,17 +125,17 @@ mod tests {
         let mut draw = Draw::new(2);
         let qkv = draw.normal((1, length, 3 * heads * d), 1.0).unwrap();
         let zeros = |rows| Tensor::zeros((rows, heads * d), DType::F32, &Device::Cpu).unwrap();
-        let causal = zeros(length);
-        encoder_causal(&qkv, heads, 0.3, &causal).unwrap();
-        for seen in 1..=length {
-            let begin = qkv.narrow(1, 0, seen).unwrap();
-            let alone = zeros(seen);
-            encoder(&begin, None, heads, 0.3, &alone).unwrap();
-            let last = |x: &Tensor| x.get(seen - 1).unwrap();
-            assert!(
-                largest_difference(&last(&alone), &last(&causal)) < 1e-6,
-                "{seen}"
-            );
+        for kind in [Kind::Fused, Kind::Naive] {
+            let causal = zeros(length);
+            (kind.encoder_causal())(&qkv, heads, 0.3, &causal).unwrap();
+            for seen in 1..=length {
+                let begin = qkv.narrow(1, 0, seen).unwrap();
+                let alone = zeros(seen);
+                encoder(&begin, None, heads, 0.3, &alone).unwrap();
+                let last = |x: &Tensor| x.get(seen - 1).unwrap();
+                let difference = largest_difference(&last(&alone), &last(&causal));
+                assert!(difference < 1e-6, "{kind:?}, {seen}: {difference}");
+            }
         }
     }
 

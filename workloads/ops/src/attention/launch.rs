@@ -4,7 +4,8 @@ use candle_core::{DType, Result, Tensor, bail};
 
 use super::operands::{DecodeOperands, EncoderOperands, PrefillOperands, Rows, Strides};
 use super::plan::{
-    DecodePlan, PrefillPlan, PrefillWork, decode_rows, head_size, prefill_f32_shared_bytes,
+    DecodePlan, HEAD_SIZES, PrefillPlan, PrefillWork, ROWS, STEP_HEAD_SIZES, WIDE, decode_rows,
+    head_size, prefill_f32_shared_bytes, wide_shared_bytes,
 };
 use super::scratch::DecodeScratch;
 use crate::cuda::Argument::{self, Count, Extend, Long, Maybe, Number, Position, Read, Write};
@@ -24,9 +25,8 @@ fn strides(strides: Strides) -> [Argument<'static>; 3] {
     [strides.batch, strides.head, strides.row].map(|stride| Long(stride as u64))
 }
 
-/// Refuses heads and rows that kernels cannot take.
+/// Refuses rows that kernels cannot take.
 fn check(op: &str, d: usize, rows: &[&Rows], out: &Tensor) -> Result<()> {
-    head_size(op, d)?;
     for rows in rows {
         rows.check_aligned(op)?;
     }
@@ -51,6 +51,7 @@ pub(super) fn prefill(gpu: Gpu<'_>, operands: &PrefillOperands<'_>, scale: f32) 
         causal_from,
         out,
     } = operands;
+    head_size(op, shape.d, &HEAD_SIZES)?;
     check(op, shape.d, &[query, keys, values], out)?;
     // Where queries see only what is before them, places behind the last are not there.
     let places = causal_from.map_or(shape.places, |start| start + shape.length);
@@ -70,16 +71,25 @@ pub(super) fn prefill(gpu: Gpu<'_>, operands: &PrefillOperands<'_>, scale: f32) 
         Number(to_base_2(scale)?),
     ];
     let steps = [strides(query.strides), strides(keys.strides)].concat();
-    let root = kernel_name("attention_prefill", shape.dtype, true)?;
-    if shape.dtype == DType::F32 {
-        let name = format!("{root}_{}", shape.d);
-        let kernel = Kernel::new("attention_f32", &name)
-            .grid([shape.length.div_ceil(64), shape.batch * shape.heads, 1])
+    let of_64_rows = match (shape.dtype, shape.d) {
+        (DType::F32, d) => Some((
+            "attention_f32",
+            "attention_prefill",
+            prefill_f32_shared_bytes(d),
+        )),
+        (_, WIDE) => Some(("attention_wide", "attention_wide", wide_shared_bytes())),
+        _ => None,
+    };
+    if let Some((file, root, shared_bytes)) = of_64_rows {
+        let name = format!("{}_{}", kernel_name(root, shape.dtype, true)?, shape.d);
+        let kernel = Kernel::new(file, &name)
+            .grid([shape.length.div_ceil(ROWS), shape.batch * shape.heads, 1])
             .threads(256)
-            .shared(prefill_f32_shared_bytes(shape.d));
+            .shared(shared_bytes);
         let heads = [Count(shape.heads)];
         return gpu.launch(&kernel, &[&tensors[..], &heads, &sizes, &steps].concat());
     }
+    let root = kernel_name("attention_prefill", shape.dtype, true)?;
     let plan = PrefillPlan::new(&PrefillWork {
         batch: shape.batch,
         heads: shape.heads,
@@ -125,6 +135,7 @@ pub(super) fn decode(
         position,
         out,
     } = operands;
+    head_size(op, shape.d, &STEP_HEAD_SIZES)?;
     check(op, shape.d, &[keys, values], out)?;
     let source = newest.map_or(*query, |newest| newest.qkv);
     if !wide(&[source], shape.d) {

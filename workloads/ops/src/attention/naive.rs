@@ -8,6 +8,7 @@ use candle_core::{DType, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
 use super::DecodeScratch;
+use super::cross::operands as cross_operands;
 use super::operands::{DecodeOperands, EncoderOperands, PrefillOperands, Shape};
 use crate::Start;
 use crate::contract::write;
@@ -33,10 +34,6 @@ pub fn prefill(
         return write(out, &attend(&shape, query, keys, values, &all, scale)?);
     }
     let places = start + shape.length;
-    let number = |value: usize| {
-        u32::try_from(value)
-            .map_err(|_| candle_core::Error::Msg(format!("place {value} exceeds 32 bits")))
-    };
     let queries = Tensor::arange(number(start)?, number(places)?, query.device())?.unsqueeze(1)?;
     let columns = Tensor::arange(0, number(places)?, query.device())?.unsqueeze(0)?;
     let seen = Seen {
@@ -86,30 +83,85 @@ pub fn encoder(
     scale: f32,
     out: &Tensor,
 ) -> Result<()> {
-    let EncoderOperands { qkv, prefill } = EncoderOperands::new(qkv, lengths, heads, out)?;
-    let shape = prefill.shape;
-    let split = qkv.reshape((shape.batch, shape.length, 3 * heads, shape.d))?;
-    let part = |index: usize| {
-        split
-            .narrow(2, index * heads, heads)?
-            .transpose(1, 2)?
-            .contiguous()
-    };
+    let operands = EncoderOperands::new(qkv, lengths, heads, out)?;
+    let length = number(operands.prefill.shape.length)?;
     let mask = match lengths {
         None => None,
         Some(lengths) => {
-            let length = u32::try_from(shape.length).map_err(candle_core::Error::wrap)?;
             let places = Tensor::arange(0, length, qkv.device())?.reshape((1, 1, 1, ()))?;
             let behind = places.broadcast_ge(&lengths.reshape(((), 1, 1, 1))?)?;
-            Some(hidden(&behind, shape.dtype)?)
+            Some(hidden(&behind, qkv.dtype())?)
         }
     };
+    within(&operands, heads, mask, scale, out)
+}
+
+/// [`super::encoder_causal`], naively.
+///
+/// # Errors
+/// Shapes or formats differ, or the device failed.
+pub fn encoder_causal(qkv: &Tensor, heads: usize, scale: f32, out: &Tensor) -> Result<()> {
+    let operands = EncoderOperands::new(qkv, None, heads, out)?;
+    let length = number(operands.prefill.shape.length)?;
+    let places = Tensor::arange(0, length, qkv.device())?;
+    let behind = places.unsqueeze(0)?.broadcast_gt(&places.unsqueeze(1)?)?;
+    let mask = Some(hidden(&behind, qkv.dtype())?);
+    within(&operands, heads, mask, scale, out)
+}
+
+/// Attends within the sequences of an encoder.
+fn within(
+    operands: &EncoderOperands<'_>,
+    heads: usize,
+    mask: Option<Tensor>,
+    scale: f32,
+    out: &Tensor,
+) -> Result<()> {
+    let EncoderOperands { qkv, prefill } = operands;
+    let shape = &prefill.shape;
     let seen = Seen {
         places: shape.length,
         mask,
     };
-    let attended = attend(&shape, &part(0)?, &part(1)?, &part(2)?, &seen, scale)?;
+    let part = |index: usize| heads_of(qkv, index * heads, heads, shape.d);
+    let attended = attend(shape, &part(0)?, &part(1)?, &part(2)?, &seen, scale)?;
     write(out, &attended)
+}
+
+/// [`super::cross`], naively.
+///
+/// # Errors
+/// Shapes or formats differ, or the device failed.
+pub fn cross(
+    query: &Tensor,
+    keys_values: &Tensor,
+    batch: usize,
+    heads: usize,
+    scale: f32,
+    out: &Tensor,
+) -> Result<()> {
+    let shape = cross_operands(query, keys_values, batch, heads, out)?.shape;
+    let rows = |tensor: &Tensor, times: usize| tensor.reshape((batch, (), times * heads * shape.d));
+    let query = heads_of(&rows(query, 1)?, 0, heads, shape.d)?;
+    let both = rows(keys_values, 2)?;
+    let part = |index: usize| heads_of(&both, index * heads, heads, shape.d);
+    let all = Seen::first(shape.places);
+    let attended = attend(&shape, &query, &part(0)?, &part(1)?, &all, scale)?;
+    write(out, &attended)
+}
+
+/// Some of the heads in fused rows `[batch, length, …]`, as `[batch, heads, length, d]`.
+fn heads_of(rows: &Tensor, first: usize, heads: usize, d: usize) -> Result<Tensor> {
+    let (batch, length, columns) = rows.dims3()?;
+    rows.reshape((batch, length, columns / d, d))?
+        .narrow(2, first, heads)?
+        .transpose(1, 2)?
+        .contiguous()
+}
+
+fn number(value: usize) -> Result<u32> {
+    u32::try_from(value)
+        .map_err(|_| candle_core::Error::Msg(format!("place {value} exceeds 32 bits")))
 }
 
 /// What is added to scores: 0, or [`HIDDEN`] where a condition holds.

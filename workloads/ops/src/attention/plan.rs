@@ -5,8 +5,15 @@
 
 use candle_core::{DType, Result, bail};
 
-/// Sizes of a head that kernels exist for.
-pub(super) const HEAD_SIZES: [usize; 5] = [16, 32, 64, 80, 128];
+/// Sizes of a head that kernels for many queries exist for; 40 and 160 are those of Stable Diffusion
+/// 1.5, [`WIDE`] that of its autoencoder.
+pub(super) const HEAD_SIZES: [usize; 8] = [16, 32, 40, 64, 80, 128, 160, WIDE];
+
+/// Sizes of a head that kernels for one query exist for.
+pub(super) const STEP_HEAD_SIZES: [usize; 5] = [16, 32, 64, 80, 128];
+
+/// The size of a head that has kernels of its own: `attention_wide.cu`.
+pub(super) const WIDE: usize = 512;
 
 /// Multiprocessors of an H100 or H200.
 const MULTIPROCESSORS: usize = 132;
@@ -33,12 +40,12 @@ const MOST_SPLITS: usize = 32;
 const BLOCK_KEYS: usize = 64;
 
 /// Refuses sizes of a head that no kernel exists for.
-pub(super) fn head_size(op: &str, d: usize) -> Result<()> {
-    if HEAD_SIZES.contains(&d) {
+pub(super) fn head_size(op: &str, d: usize, sizes: &[usize]) -> Result<()> {
+    if sizes.contains(&d) {
         Ok(())
     } else {
         bail!(
-            "{op}: no kernel for heads of {d}, expected one of {HEAD_SIZES:?}; attention 'naive' \
+            "{op}: no kernel for heads of {d}, expected one of {sizes:?}; attention 'naive' \
              takes any"
         )
     }
@@ -46,7 +53,11 @@ pub(super) fn head_size(op: &str, d: usize) -> Result<()> {
 
 /// Bytes between the rows of a tile of 16-bit numbers; `Tile::row_bytes` in `attention_tile.cuh`.
 const fn row_bytes(d: usize) -> usize {
-    if d <= 64 { 128 } else { 256 }
+    match d {
+        0..=64 => 128,
+        65..=128 => 256,
+        _ => (2 * d.next_multiple_of(16)).next_multiple_of(128),
+    }
 }
 
 /// What is to be done by a prefill.
@@ -78,7 +89,8 @@ impl PrefillPlan {
     pub(super) fn new(work: &PrefillWork) -> Self {
         let sequence_heads = work.batch * work.heads;
         let enough = if work.causal { 3 } else { 2 } * MULTIPROCESSORS;
-        let large = work.d >= 64 && sequence_heads * work.length.div_ceil(128) >= enough;
+        let suits_large = matches!(work.d, 40 | 64..=128);
+        let large = suits_large && sequence_heads * work.length.div_ceil(128) >= enough;
         let rows = if large { 128 } else { 64 };
         let blocks = sequence_heads * work.length.div_ceil(rows);
         let head_bytes = 2 * work.places * work.d * 2;
@@ -97,9 +109,23 @@ impl PrefillPlan {
     }
 }
 
-/// Shared memory of the f32 prefill kernel, which takes 64 rows.
+/// Rows of a block of the f32 kernel and of that for [`WIDE`] heads.
+pub(super) const ROWS: usize = 64;
+
+/// Shared memory of the f32 prefill kernel: queries, keys, values and weights; where that is too
+/// much, keys and values come in pieces of 64 columns.
 pub(super) const fn prefill_f32_shared_bytes(d: usize) -> usize {
-    (3 * 64 * (d + 4) + 64 * 68) * size_of::<f32>()
+    let floats = match d {
+        WIDE => ROWS * (d + 4) + 2 * ROWS * 68,
+        _ => 3 * ROWS * (d + 4) + ROWS * 68,
+    };
+    floats * size_of::<f32>()
+}
+
+/// Shared memory of the 16-bit kernel for [`WIDE`] heads: queries, keys and values; weights of 64
+/// keys; and four numbers of each row.
+pub(super) const fn wide_shared_bytes() -> usize {
+    3 * ROWS * row_bytes(WIDE) + ROWS * row_bytes(64) + 4 * ROWS * size_of::<f32>()
 }
 
 /// Query heads that one block of the decode kernel takes.
@@ -140,9 +166,7 @@ impl DecodePlan {
         let blocks = (1 + 2 * MOST_SPLITS * rows) * size_of::<f32>();
         // Few heads: time is latency, and each warp has a unit or two at usual lengths. Many heads:
         // time is bandwidth, and rings are as long as two blocks allow.
-        let short = dtype != DType::F32
-            && splits > 1
-            && crate::runtime::experiment("OPS_SHORT_RINGS") != Some(0);
+        let short = dtype != DType::F32 && splits > 1;
         let stages = match d {
             _ if short => 2,
             0..=64 => 4,
@@ -202,6 +226,31 @@ mod tests {
         let bert = PrefillPlan::new(&work(1, 16, 128, 64, false));
         assert_eq!((bert.rows, bert.blocks), (64, 32));
         assert_eq!(bert.heads_at_once, 16);
+    }
+
+    #[test]
+    fn every_head_fits_shared_memory_and_narrow_ones_share_a_multiprocessor() {
+        // What a block may have, and a multiprocessor has, less 1 KiB for each block.
+        const BLOCK_BYTES: usize = 227 << 10;
+        for d in HEAD_SIZES {
+            assert!(prefill_f32_shared_bytes(d) <= BLOCK_BYTES, "f32 {d}");
+            if d != WIDE {
+                let plan = PrefillPlan::new(&work(2, 8, 4096, d, false));
+                let blocks = (228 << 10) / (plan.shared_bytes + 1024);
+                assert!(blocks >= if d == 160 { 1 } else { 2 }, "{d}: {plan:?}");
+            }
+        }
+        assert!(wide_shared_bytes() <= BLOCK_BYTES);
+        let diffusion = PrefillPlan::new(&work(2, 8, 4096, 40, false));
+        assert_eq!(
+            (diffusion.rows, diffusion.blocks, diffusion.shared_bytes),
+            (128, 512, 48 << 10)
+        );
+        let middle = PrefillPlan::new(&work(2, 8, 64, 160, false));
+        assert_eq!(
+            (middle.rows, middle.blocks, middle.shared_bytes),
+            (64, 16, 120 << 10)
+        );
     }
 
     #[test]

@@ -50,7 +50,6 @@ impl Step<'_> {
 
     fn is_one_kernel(&self) -> bool {
         matches!(self.qkv.dtype(), DType::F16 | DType::BF16)
-            && crate::runtime::experiment("OPS_FUSED_STEP") != Some(0)
     }
 
     fn in_two(&self, attend: super::Decode) -> Result<()> {

@@ -114,9 +114,7 @@ fn load_function(module: &Module, kernel: &Kernel<'_>) -> Result<Loaded> {
     let function = unsafe { result::module::get_function(module.0, spelled) }.map_err(|error| {
         candle_core::Error::Msg(format!("kernels/{file}.cu has no kernel {name}: {error}"))
     })?;
-    if crate::runtime::experiment("OPS_CARVEOUT") != Some(0) {
-        prefer_shared(Function(function), name)?;
-    }
+    prefer_shared(Function(function), name)?;
     let mut parameter_bytes = Vec::new();
     loop {
         let (mut offset, mut size) = (0, 0);

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::{Coefficients, Noise, guide, noise, step};
+use super::{Coefficients, Noise, advance, guide, noise, step};
 use crate::case::{Bound, Case, Purpose, Tolerance, Work};
 use crate::{Start, plain};
 
@@ -27,7 +27,7 @@ const SEED: Noise = Noise {
 
 /// Guidance, sums of one to five terms with and without noise, and noise, in every format.
 pub(crate) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
+    let mut cases = vec![advance_case()];
     for shape in SHAPES {
         for dtype in FORMATS {
             cases.push(guide_case(shape, dtype, dtype));
@@ -42,6 +42,26 @@ pub(crate) fn cases() -> Vec<Case> {
         }
     }
     cases
+}
+
+fn advance_case() -> Case {
+    Case {
+        op: "sampler_advance",
+        shape: "1".into(),
+        dtype: DType::U32,
+        purpose: Purpose::Check,
+        tolerance: Tolerance::EXACT,
+        work: Work::traffic(8),
+        inputs: Box::new(|_| Ok(vec![Tensor::new(&[41_u32], &Device::Cpu)?])),
+        bind: Box::new(|operands| {
+            let index = operands[0].clone();
+            Ok(Bound {
+                outputs: vec![index.clone()],
+                call: Box::new(move || advance(&index)),
+            })
+        }),
+        plain: Box::new(|_| Ok(vec![Tensor::new(&[42_u32], &Device::Cpu)?])),
+    }
 }
 
 /// Rounded once, after logarithms and sines whose last bits differ.

@@ -9,9 +9,10 @@ use ops::graph::Graph;
 use crate::Error;
 use crate::encoder::inputs::Inputs;
 use crate::encoder::network::Network;
-use crate::encoder::quality::{self, Expected};
+use crate::encoder::quality;
 use crate::encoder::scratch::Scratch;
 use crate::job::word::Head;
+use crate::quality::Expected;
 use crate::reading::{Reader, Scores};
 
 /// The fast encoder.

@@ -7,10 +7,11 @@ use candle_core::{D, DType, Device, Tensor, bail};
 use crate::Error;
 use crate::encoder::config::Config;
 use crate::encoder::inputs::Inputs;
-use crate::encoder::quality::{self, Expected};
+use crate::encoder::quality;
 use crate::encoder::stock::{Stock, StockInputs};
 use crate::encoder::weights::Weights;
 use crate::job::word::Head;
+use crate::quality::Expected;
 use crate::reading::{Reader, Scores};
 
 /// The reference encoder.

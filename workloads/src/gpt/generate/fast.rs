@@ -16,7 +16,7 @@ use crate::gpt::config::Config;
 use crate::gpt::network::{Network, Pass};
 use crate::gpt::scratch::{Cache, Scratch};
 use crate::job::task::Extent;
-use crate::quality::logprob_of;
+use crate::quality::score_by_steps;
 
 /// The fast generator.
 pub struct Fast {
@@ -204,30 +204,14 @@ impl Generator for Fast {
 
     /// The prompt goes through the steps of the decode phase, token by token.
     fn score_prompts(&self) -> Result<Option<Vec<Vec<f64>>>> {
-        let Extent {
-            batch,
-            prompt_tokens,
-            ..
-        } = self.extent;
-        let prompt: Vec<Vec<u32>> = self.prompt.to_vec2()?;
-        let scratch = Scratch::new(
-            self.state.network.config(),
-            [batch, 1, self.extent.positions()],
-            self.state.network.dtype(),
-            self.device(),
-        )?;
-        let mut logprobs = vec![Vec::with_capacity(prompt_tokens - 1); batch];
-        for place in 0..prompt_tokens - 1 {
-            let column = self.prompt.narrow(1, place, 1)?.contiguous()?;
+        let State { network, cache, .. } = &*self.state;
+        let sizes = [self.extent.batch, 1, self.extent.positions()];
+        let scratch = Scratch::new(network.config(), sizes, network.dtype(), self.device())?;
+        let logprobs = score_by_steps(&self.prompt, |place, column| {
             let pass = Pass::Decode(Start::At(place));
-            self.state
-                .network
-                .forward(&column, pass, &self.state.cache, &scratch)?;
-            let logits = scratch.logits.to_dtype(DType::F32)?.to_vec2::<f32>()?;
-            for ((row, known), tokens) in logits.iter().zip(&mut logprobs).zip(&prompt) {
-                known.push(logprob_of(row, tokens[place + 1]));
-            }
-        }
+            network.forward(column, pass, cache, &scratch)?;
+            Ok(scratch.logits.clone())
+        })?;
         Ok(Some(logprobs))
     }
 

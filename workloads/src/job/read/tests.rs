@@ -96,6 +96,28 @@ fn a_phase_alone_is_read_and_a_prefill_needs_no_decode_tokens() {
     assert_eq!(read(&request).expect("complete").only, Some(Only::Prefill));
 }
 
+/// A variant that cannot be recorded says so of itself, and is not taken for one that is.
+#[test]
+fn what_cannot_be_recorded_is_launched_one_by_one() {
+    for (axis, word) in [
+        (Axis::Attention, "naive"),
+        (Axis::Implementation, "reference"),
+    ] {
+        let mut request = request();
+        assert_eq!(read(&request).expect("complete").variant.graph, Graph::On);
+        text(axis, word)(&mut request);
+        assert_eq!(read(&request).expect("complete").variant.graph, Graph::Off);
+        text(Axis::Graph, "off")(&mut request);
+        assert_eq!(read(&request).expect("complete").variant.graph, Graph::Off);
+        text(Axis::Graph, "on")(&mut request);
+        let message = read(&request).expect_err("cannot").to_string();
+        let expected = format!("'graph' has the value 'on', but axis '{axis}' is '{word}'");
+        assert!(message.contains(&expected), "{message}");
+        text(Axis::Graph, "sometimes")(&mut request);
+        assert!(read(&request).is_err());
+    }
+}
+
 #[test]
 fn every_refusal_names_what_is_wrong() {
     for (message, expected) in [

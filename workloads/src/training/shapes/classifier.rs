@@ -7,19 +7,16 @@ use candle_nn::{VarBuilder, loss};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{classes, material, share};
+use super::{Judged, classes, share};
 use crate::Error;
 use crate::corpus::Part;
-use crate::shapes::batch::{Batch, Layout, held_out, tensor};
+use crate::shapes::batch::{Batch, Layout, tensor};
 use crate::shapes::classifier::{FEATURES, SCORES, network, parts};
 use crate::shapes::compose::Trainable;
 use crate::training::{Course, Material, Recipe};
 
 /// Held-out pictures that the model is judged on.
-const JUDGED: usize = 1024;
-
-/// The stream of the generator that they come from.
-const PURPOSE: u64 = 1;
+const JUDGED: Judged = Judged::noisy(1, Layout::Captioned, 1024);
 
 /// Names of the metrics, in the order of the scores.
 const METRICS: [&str; 3] = [
@@ -28,15 +25,14 @@ const METRICS: [&str; 3] = [
     "accuracy_place",
 ];
 
-pub(in crate::training) struct Classifier {
+pub(super) struct Classifier {
     held_out: Batch,
 }
 
 impl Classifier {
-    pub(in crate::training) fn new() -> Self {
-        let mut rng = held_out(PURPOSE);
+    pub(super) fn new() -> Self {
         Self {
-            held_out: Batch::noisy(&mut rng, Part::HeldOut, Layout::Captioned, JUDGED),
+            held_out: JUDGED.batch(),
         }
     }
 }
@@ -102,6 +98,6 @@ impl Course for Classifier {
     }
 
     fn material(&self) -> Material {
-        material(&self.held_out)
+        Material::Shapes(JUDGED)
     }
 }

@@ -8,30 +8,26 @@ use candle_nn::{VarBuilder, loss};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{classes, material, share};
+use super::{Judged, classes, share};
 use crate::Error;
 use crate::corpus::Part;
-use crate::shapes::batch::{Batch, Layout, SIDE, bags, held_out, tensor};
+use crate::shapes::batch::{Batch, Layout, SIDE, bags, tensor};
 use crate::shapes::caption::{Caption, WORDS};
 use crate::shapes::clip::{SCALE, WIDTH, caption_tower, normalised, picture_tower};
 use crate::shapes::compose::Trainable;
 use crate::training::{Course, Material, Recipe};
 
 /// Held-out pictures that the model is judged on.
-const JUDGED: usize = 1024;
+const JUDGED: Judged = Judged::clean(2, Layout::Captioned, SIDE, 1024);
 
-/// The stream of the generator that they come from.
-const PURPOSE: u64 = 2;
-
-pub(in crate::training) struct Clip {
+pub(super) struct Clip {
     held_out: Batch,
 }
 
 impl Clip {
-    pub(in crate::training) fn new() -> Self {
-        let mut rng = held_out(PURPOSE);
+    pub(super) fn new() -> Self {
         Self {
-            held_out: Batch::clean(&mut rng, Part::HeldOut, Layout::Captioned, SIDE, JUDGED),
+            held_out: JUDGED.batch(),
         }
     }
 }
@@ -125,6 +121,6 @@ impl Course for Clip {
     }
 
     fn material(&self) -> Material {
-        material(&self.held_out)
+        Material::Shapes(JUDGED)
     }
 }

@@ -8,10 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-use super::material;
+use super::Judged;
 use crate::Error;
 use crate::corpus::Part;
-use crate::shapes::batch::{Batch, Layout, SIDE, held_out, tensor};
+use crate::shapes::batch::{Batch, Layout, SIDE, tensor};
 use crate::shapes::caption::{Caption, WORDS};
 use crate::shapes::compose::Trainable;
 use crate::shapes::denoiser::{
@@ -20,26 +20,22 @@ use crate::shapes::denoiser::{
 use crate::training::{Course, Material, Recipe};
 
 /// Held-out pictures that the model is judged on.
-const JUDGED: usize = 256;
-
-/// The stream of the generator that they come from.
-const PURPOSE: u64 = 6;
+const JUDGED: Judged = Judged::clean(6, Layout::Captioned, SIDE, 256);
 
 /// One caption in ten is hidden, so that the network can draw without one and be guided.
 const HIDDEN: u32 = 10;
 
-pub(in crate::training) struct Denoiser {
+pub(super) struct Denoiser {
     held_out: Batch,
     shares: Vec<f64>,
 }
 
 impl Denoiser {
-    pub(in crate::training) fn new() -> Result<Self, Error> {
-        let mut rng = held_out(PURPOSE);
-        Ok(Self {
-            held_out: Batch::clean(&mut rng, Part::HeldOut, Layout::Captioned, SIDE, JUDGED),
+    pub(super) fn new() -> Self {
+        Self {
+            held_out: JUDGED.batch(),
             shares: signal_shares(),
-        })
+        }
     }
 
     /// Mean square of what is wrong with the velocity, with noise, levels and hidden captions from
@@ -149,6 +145,6 @@ impl Course for Denoiser {
     }
 
     fn material(&self) -> Material {
-        material(&self.held_out)
+        Material::Shapes(JUDGED)
     }
 }

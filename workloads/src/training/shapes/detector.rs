@@ -8,33 +8,29 @@ use candle_nn::{VarBuilder, loss};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{classes, material, share};
+use super::{Judged, classes, share};
 use crate::Error;
 use crate::corpus::Part;
-use crate::shapes::batch::{Batch, Layout, SIDE, held_out, tensor};
+use crate::shapes::batch::{Batch, Layout, SIDE, tensor};
 use crate::shapes::compose::Trainable;
 use crate::shapes::detector::{CELLS, NUMBERS, boxes, network, wanted};
 use crate::shapes::scene::{Kind, SIDE_UNITS};
 use crate::training::{Course, Material, Recipe};
 
 /// Held-out pictures that the model is judged on.
-const JUDGED: usize = 256;
-
-/// The stream of the generator that they come from.
-const PURPOSE: u64 = 5;
+const JUDGED: Judged = Judged::noisy(5, Layout::Crowded, 256);
 
 /// How much a box counts beside whether there is one, and what it is.
 const BOX_WEIGHT: f64 = 20.0;
 
-pub(in crate::training) struct Detector {
+pub(super) struct Detector {
     held_out: Batch,
 }
 
 impl Detector {
-    pub(in crate::training) fn new() -> Self {
-        let mut rng = held_out(PURPOSE);
+    pub(super) fn new() -> Self {
         Self {
-            held_out: Batch::noisy(&mut rng, Part::HeldOut, Layout::Crowded, JUDGED),
+            held_out: JUDGED.batch(),
         }
     }
 }
@@ -138,7 +134,7 @@ impl Course for Detector {
     }
 
     fn material(&self) -> Material {
-        material(&self.held_out)
+        Material::Shapes(JUDGED)
     }
 }
 

@@ -7,30 +7,26 @@ use candle_nn::{VarBuilder, loss};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{classes, material, share};
+use super::{Judged, classes, share};
 use crate::Error;
 use crate::corpus::Part;
-use crate::shapes::batch::{Batch, Layout, SIDE, held_out, tensor};
+use crate::shapes::batch::{Batch, Layout, SIDE, tensor};
 use crate::shapes::compose::Trainable;
 use crate::shapes::raster::mask;
 use crate::shapes::segmenter::{CLASSES, network};
 use crate::training::{Course, Material, Recipe};
 
 /// Held-out pictures that the model is judged on.
-const JUDGED: usize = 256;
+const JUDGED: Judged = Judged::noisy(3, Layout::Crowded, 256);
 
-/// The stream of the generator that they come from.
-const PURPOSE: u64 = 3;
-
-pub(in crate::training) struct Segmenter {
+pub(super) struct Segmenter {
     held_out: Batch,
 }
 
 impl Segmenter {
-    pub(in crate::training) fn new() -> Self {
-        let mut rng = held_out(PURPOSE);
+    pub(super) fn new() -> Self {
         Self {
-            held_out: Batch::noisy(&mut rng, Part::HeldOut, Layout::Crowded, JUDGED),
+            held_out: JUDGED.batch(),
         }
     }
 }
@@ -108,6 +104,6 @@ impl Course for Segmenter {
     }
 
     fn material(&self) -> Material {
-        material(&self.held_out)
+        Material::Shapes(JUDGED)
     }
 }

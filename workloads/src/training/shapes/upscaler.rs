@@ -7,30 +7,26 @@ use candle_nn::VarBuilder;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::material;
+use super::Judged;
 use crate::Error;
 use crate::corpus::Part;
-use crate::shapes::batch::{Batch, Layout, SIDE, held_out, tensor};
+use crate::shapes::batch::{Batch, Layout, SIDE, tensor};
 use crate::shapes::compose::{Compose, Trainable};
 use crate::shapes::raster::Picture;
 use crate::shapes::upscaler::{FACTOR, network};
 use crate::training::{Course, Material, Recipe};
 
 /// Held-out pictures that the model is judged on.
-const JUDGED: usize = 64;
+const JUDGED: Judged = Judged::clean(4, Layout::Crowded, FACTOR * SIDE, 64);
 
-/// The stream of the generator that they come from.
-const PURPOSE: u64 = 4;
-
-pub(in crate::training) struct Upscaler {
+pub(super) struct Upscaler {
     held_out: Batch,
 }
 
 impl Upscaler {
-    pub(in crate::training) fn new() -> Self {
-        let (mut rng, side) = (held_out(PURPOSE), FACTOR * SIDE);
+    pub(super) fn new() -> Self {
         Self {
-            held_out: Batch::clean(&mut rng, Part::HeldOut, Layout::Crowded, side, JUDGED),
+            held_out: JUDGED.batch(),
         }
     }
 }
@@ -95,6 +91,6 @@ impl Course for Upscaler {
     }
 
     fn material(&self) -> Material {
-        material(&self.held_out)
+        Material::Shapes(JUDGED)
     }
 }

@@ -73,6 +73,11 @@ impl Prompt {
             Self::causal([200, 8], 128, 200, 3),
             Self::causal([200, 200], 64, 129, 0),
             Self::causal([200, 40], 80, 130, 1),
+            // Heads of diffusion models, which have no cache.
+            Self::causal([2, 1], 40, 70, 3),
+            Self::causal([198, 198], 40, 30, 0),
+            Self::causal([2, 2], 160, 66, 60),
+            Self::causal([2, 1], 512, 70, 59),
             cross(7, 300, Purpose::Check),
             cross(130, 65, Purpose::Check),
             // LLaMA-7B, LLaMA-3-8B, StarCoder-1B, GPT-2 XL, Whisper large (cross).
