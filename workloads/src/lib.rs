@@ -47,6 +47,7 @@ pub mod registry;
 pub mod resnet;
 pub mod seeded;
 pub mod seeing;
+pub mod shapes;
 pub mod super_resolution;
 pub mod tower;
 pub mod training;

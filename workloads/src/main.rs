@@ -22,7 +22,7 @@ use workloads::quality::study;
 use workloads::registry::Registry;
 use workloads::weights::Places;
 use workloads::worker::{self, Marks};
-use workloads::{Error, clock, demo, device, training};
+use workloads::{Error, clock, demo, device, shapes, training};
 
 use args::{Arguments, DemoArguments, ListArguments, QualityArguments, TrainArguments, Verb};
 
@@ -153,6 +153,17 @@ fn train(arguments: &TrainArguments) -> Result<ExitCode> {
 
 fn quality(arguments: &QualityArguments) -> Result<ExitCode> {
     let bar = ProgressBar::new_spinner();
+    if let (true, Some(file)) = (arguments.shapes, &arguments.out) {
+        let record = shapes::study::run(&Places::from_environment(), file.parent(), &mut |part| {
+            bar.set_message(part.to_owned());
+            bar.tick();
+        });
+        bar.finish_and_clear();
+        let text = serde_json::to_string(&record?)?;
+        std::fs::write(file, format!("{text}\n"))
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let outcomes = study::run(
         &Places::from_environment(),
         &study::MODELS,

@@ -8,8 +8,8 @@ use crate::super_resolution::{edsr, real_esrgan};
 use crate::weights::{Places, Weights};
 use crate::workload::Workload;
 use crate::{
-    Error, clip, deeplab, device, diffusion, encoder, gpt, llama, lstm, memory, resnet, unet, vit,
-    whisper,
+    Error, clip, deeplab, device, diffusion, encoder, gpt, llama, lstm, memory, resnet, shapes,
+    unet, vit, whisper,
 };
 
 /// The families of this project. A new one is a file and a line.
@@ -29,6 +29,8 @@ static FAMILIES: &[&dyn Family] = &[
     &real_esrgan::REAL_ESRGAN,
     &edsr::EDSR,
     &diffusion::family::StableDiffusion,
+    &shapes::family::Seeing,
+    &shapes::family::Drawing,
 ];
 
 /// Families by the names of their models.

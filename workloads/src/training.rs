@@ -1,4 +1,5 @@
-//! The project trains its tiny models itself, on generated text, in minutes on two cores.
+//! The project trains its tiny models itself, on generated text, speech and pictures, in minutes on
+//! two cores.
 //!
 //! A [`Course`] says what a model learns: its variables, the loss of a batch, and how it does on
 //! text that it never saw. [`run()`] is the loop around it, [`export`] writes what came out in the
@@ -13,6 +14,7 @@ mod material;
 mod optimise;
 mod recurrent;
 mod sentences;
+mod shapes;
 mod speech;
 mod variables;
 
@@ -31,6 +33,7 @@ use crate::corpus::{self, Document, Part};
 pub use export::export;
 pub use material::Material;
 pub use optimise::{Progress, Trained, run};
+pub use shapes::{Judged, SHAPES_MODELS};
 pub use variables::Variables;
 
 /// Seed of the documents, of training and held out alike.
@@ -71,8 +74,10 @@ pub trait Course {
     /// `config.json` of the model.
     fn config(&self) -> Value;
 
-    /// `tokenizer.json` of the model.
-    fn tokenizer(&self) -> Value;
+    /// `tokenizer.json` of the model, where it reads text.
+    fn tokenizer(&self) -> Option<Value> {
+        None
+    }
 
     /// One sentence: what the model is.
     fn what(&self) -> &'static str;
@@ -93,7 +98,7 @@ pub trait Course {
 pub struct Recipe {
     /// Steps of the optimiser.
     pub steps: usize,
-    /// Sequences of a batch.
+    /// Sequences or pictures of a batch.
     pub batch: usize,
     /// The largest step size, after a warm-up of a twentieth of the steps; from there it falls to a
     /// twentieth of itself along half a cosine.
@@ -105,9 +110,11 @@ pub struct Recipe {
 }
 
 /// Names of the models that can be trained.
-pub const NAMES: [&str; 3] = TRAINED;
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TRAINED.into_iter().chain(SHAPES_MODELS)
+}
 
-/// Those whose trained weights are part of the repository.
+/// Those of language whose trained weights are part of the repository.
 pub const TRAINED: [&str; 3] = ["gpt2-tiny", "bert-tiny", "lstm-sentiment"];
 
 /// The course of a model.
@@ -121,10 +128,13 @@ pub fn course(name: &str) -> Result<Box<dyn Course>, Error> {
         "lstm-sentiment" => Box::new(recurrent::Recurrent::new()?),
         "whisper-micro" => Box::new(speech::Speech::new()),
         _ => {
-            return Err(Error::Request(format!(
-                "there is no training of '{name}', expected one of: {}",
-                NAMES.join(", ")
-            )));
+            return shapes::course(name).ok_or_else(|| {
+                let names: Vec<&str> = names().collect();
+                Error::Request(format!(
+                    "there is no training of '{name}', expected one of: {}",
+                    names.join(", ")
+                ))
+            });
         }
     })
 }
@@ -169,7 +179,7 @@ mod tests {
     /// committed weights are never made anew here.
     #[test]
     fn ten_steps_of_each_course_lower_the_loss() {
-        for name in NAMES {
+        for name in names() {
             let course = course(name).expect("a course");
             let steps = 10;
             let trained = run(course.as_ref(), steps, 1, &mut |_| {}).expect("trains");

@@ -86,40 +86,15 @@ impl Linear {
                 let (weight, bias) = (&self.weight, self.bias.as_ref());
                 return gemv::linear(x, weight, bias, self.activation, out);
             }
-            let group = match crate::runtime::experiment("OPS_ROW_GROUPS") {
-                Some(1) if self.activation == Some(Gelu::Erf) => {
-                    rows_at_once(rows, self.weight.dim(0)?, out.dtype())
-                }
-                _ => rows,
+            let activated = backend::multiply(gpu, &self.product(x, false), out)?;
+            return match self.activation {
+                Some(kind) if !activated => activation::gelu(out, kind, out),
+                _ => Ok(()),
             };
-            return self.multiply(gpu, x, out, rows, group);
         }
         let (weight, bias) = (&self.weight, self.bias.as_ref());
         let computed = plain::linear::linear(x, weight, bias, self.activation)?;
         write(out, &computed)
-    }
-
-    /// The product by the library, so many rows after so many, each followed by the activation where
-    /// the library has none of its own: it finds the group in the second-level cache then.
-    fn multiply(
-        &self,
-        gpu: Gpu<'_>,
-        x: &Tensor,
-        out: &Tensor,
-        rows: usize,
-        group: usize,
-    ) -> Result<()> {
-        let (x, out) = (x.reshape((rows, ()))?, out.reshape((rows, ()))?);
-        for first in (0..rows).step_by(group.max(1)) {
-            let count = group.min(rows - first);
-            let (x, out) = (x.narrow(0, first, count)?, out.narrow(0, first, count)?);
-            let activated = backend::multiply(gpu, &self.product(&x, false), &out)?;
-            match self.activation {
-                Some(kind) if !activated => activation::gelu(&out, kind, &out)?,
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     /// `residual += x · weightᵀ + bias`.
@@ -171,16 +146,6 @@ impl Linear {
     }
 }
 
-/// Results that stay in the second-level cache of 50 MiB beside what the product reads.
-const CACHED_BYTES: usize = 26 << 20;
-
-/// Rows of a group whose results stay in the cache: groups of one size, in whole tiles.
-fn rows_at_once(rows: usize, outputs: usize, dtype: DType) -> usize {
-    let bytes = rows * outputs * dtype.size_in_bytes();
-    rows.div_ceil(bytes.div_ceil(CACHED_BYTES).max(1))
-        .next_multiple_of(128)
-}
-
 /// One product for a library.
 #[cfg_attr(
     not(feature = "cuda"),
@@ -217,56 +182,6 @@ mod tests {
         assert_eq!(out.to_vec2::<f32>().unwrap(), [[103.5, 107.0, 110.5]]);
         layer().forward(&x, &out).unwrap();
         assert_eq!(out.to_vec2::<f32>().unwrap(), [[3.5, 7.0, 10.5]]);
-    }
-
-    #[test]
-    fn groups_of_rows_fit_the_cache_in_whole_tiles() {
-        let bert = rows_at_once(12_288, 4096, DType::BF16);
-        assert_eq!(bert, 3072);
-        assert!(rows_at_once(77, 4096, DType::BF16) >= 77, "one group");
-        let odd = rows_at_once(10_000, 5000, DType::F32);
-        assert!(
-            odd.is_multiple_of(128) && odd * 5000 * 4 < 50 << 20,
-            "{odd}"
-        );
-    }
-
-    #[cfg(not(feature = "cuda"))]
-    #[test]
-    fn groups_of_rows_give_what_all_rows_give() {
-        if !crate::cuda::is_available() {
-            return;
-        }
-        let mut draw = crate::case::Draw::new(5);
-        let x = draw.normal((300, 64), 1.0).unwrap();
-        let weight = draw.normal((32, 64), 0.125).unwrap();
-        let layer = Linear::new(weight, None)
-            .unwrap()
-            .with_activation(Gelu::Erf);
-        let by = |group: usize| {
-            let out = Tensor::zeros((300, 32), DType::F32, &Device::Cpu).unwrap();
-            crate::cuda::on_emulated_gpu(|| {
-                let gpu = Gpu::of(&out).unwrap();
-                layer.multiply(gpu, &x, &out, 300, group).unwrap();
-            });
-            out.to_vec2::<f32>().unwrap()
-        };
-        let expected = layer_on_the_cpu(&layer, &x);
-        for group in [128, 300] {
-            for (found, expected) in by(group).iter().flatten().zip(&expected) {
-                assert!(
-                    (found - expected).abs() < 1e-5,
-                    "{group}: {found} {expected}"
-                );
-            }
-        }
-    }
-
-    #[cfg(not(feature = "cuda"))]
-    fn layer_on_the_cpu(layer: &Linear, x: &Tensor) -> Vec<f32> {
-        let out = Tensor::zeros((300, 32), DType::F32, &Device::Cpu).unwrap();
-        layer.forward(x, &out).unwrap();
-        out.flatten_all().unwrap().to_vec1().unwrap()
     }
 
     #[test]

@@ -30,11 +30,6 @@ pub fn memory(device: &Device) -> Result<Option<Memory>> {
     backend::memory(device)
 }
 
-/// TEMPORARY, for comparisons on a GPU: a number from the environment.
-pub(crate) fn experiment(name: &str) -> Option<usize> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 /// Memory of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {

@@ -42,3 +42,4 @@ pub mod rows;
 pub mod segmentation;
 
 pub use error::ScoringError;
+pub use statistics::interval;

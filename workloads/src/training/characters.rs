@@ -126,8 +126,8 @@ impl Course for Characters {
         })
     }
 
-    fn tokenizer(&self) -> Value {
-        corpus::characters()
+    fn tokenizer(&self) -> Option<Value> {
+        Some(corpus::characters())
     }
 
     fn what(&self) -> &'static str {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{Course, Trained};
 use crate::Error;
 
-/// Files of a folder, in the order of their names.
+/// Files that a folder may have, in the order of their names.
 const FILES: [&str; 4] = [
     "config.json",
     "model.safetensors",
@@ -55,11 +55,17 @@ pub fn export(
     }
     let log = log(course, trained, name, &hex(&Sha256::digest(&bytes)));
     write_json(&folder.join("config.json"), &course.config())?;
-    write_json(&folder.join("tokenizer.json"), &course.tokenizer())?;
+    let tokenizer = course.tokenizer();
+    if let Some(tokenizer) = &tokenizer {
+        write_json(&folder.join("tokenizer.json"), tokenizer)?;
+    }
     write_json(&folder.join("training.json"), &log)?;
     write(&folder.join("README.md"), &readme(course, trained, name))?;
     let mut sums = String::new();
     for file in FILES {
+        if file == "tokenizer.json" && tokenizer.is_none() {
+            continue;
+        }
         let digest = hex(&Sha256::digest(read(&folder.join(file))?));
         writeln!(sums, "{digest}  {file}").expect("a string takes all");
     }

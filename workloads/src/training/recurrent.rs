@@ -162,8 +162,8 @@ impl Course for Recurrent {
         serde_json::json!(self.config)
     }
 
-    fn tokenizer(&self) -> Value {
-        corpus::words()
+    fn tokenizer(&self) -> Option<Value> {
+        Some(corpus::words())
     }
 
     fn what(&self) -> &'static str {

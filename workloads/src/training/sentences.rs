@@ -193,8 +193,8 @@ impl Course for Sentences {
         })
     }
 
-    fn tokenizer(&self) -> Value {
-        corpus::words()
+    fn tokenizer(&self) -> Option<Value> {
+        Some(corpus::words())
     }
 
     fn what(&self) -> &'static str {

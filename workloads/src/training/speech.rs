@@ -159,8 +159,8 @@ impl Course for Speech {
         })
     }
 
-    fn tokenizer(&self) -> Value {
-        corpus::syllables()
+    fn tokenizer(&self) -> Option<Value> {
+        Some(corpus::syllables())
     }
 
     fn what(&self) -> &'static str {
