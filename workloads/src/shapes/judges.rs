@@ -4,7 +4,7 @@
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use scoring::clip::{self as caption_fit, CaptionFit, Convention};
-use scoring::frechet::{self, FrechetDifference, FrechetDistance, ReferenceSet};
+use scoring::frechet::{self, FrechetDifference, FrechetDistance, ReferenceSet, Target};
 use scoring::interval::{Interval, Level};
 use scoring::network::Network as Judge;
 use scoring::ranking;
@@ -150,7 +150,7 @@ impl Judges {
         let (name, level) = (&self.names[0], Level::P95);
         scored(frechet::measure(
             &found.features,
-            &self.reference,
+            (&self.reference, Target::ThisReference),
             name,
             SEED,
             level,
@@ -195,7 +195,7 @@ impl Judges {
         scored(frechet::difference(
             left,
             right,
-            &self.reference,
+            (&self.reference, Target::ThisReference),
             Level::P90,
         ))
     }
