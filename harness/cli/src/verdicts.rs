@@ -58,6 +58,8 @@ fn row(claim: &ClaimResult, time: &str) -> [String; 7] {
             evidence.low.zip(evidence.high),
             &evidence.unit,
         ),
+        // The whole reason, which names sweep and point, is in `claims.json` and in the paper.
+        (None, Some(reason)) if reason.starts_with("no data:") => "no data".to_owned(),
         (None, Some(reason)) => reason.clone(),
         (None, None) => "-".to_owned(),
     };
