@@ -148,6 +148,13 @@ pub(super) fn columns(records: &[Record<'_>]) -> Vec<Filled> {
                 .map(|r| r.worker().and_then(|w| w.weights_id.as_deref())),
         )
         .about("seed:N of random weights, or sha256:HASH of their files"),
+        Filled::texts(
+            "worker_inputs_id",
+            records
+                .iter()
+                .map(|r| r.worker().and_then(|w| w.inputs_id.as_deref())),
+        )
+        .about("seed:N of drawn inputs, or sha256:HASH of the documents that were read"),
         Filled::texts("worker_output_phase", worker(|w| &w.output_phase))
             .about("phase whose work is the output of the run"),
         Filled::texts("worker_unit", worker(|w| &w.unit))

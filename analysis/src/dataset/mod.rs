@@ -49,7 +49,10 @@ pub use verify::verify;
 /// - 0.4.0: `role` of runs.
 /// - 0.5.0: the variants `implementation`, `attention`, `graph`, `sampling` and `head` and the
 ///   `weights_id` of runs, the `worker_weights_id` of marks.
-pub const DATASET_VERSION: &str = "0.5.0";
+/// - 0.6.0: the axis `guidance`, the `inputs_id`, times of passes and encoders (`infer_s`,
+///   `encode_s`) and energy per request and per second of sound of runs, the `worker_inputs_id` of
+///   marks.
+pub const DATASET_VERSION: &str = "0.6.0";
 /// Day of the version, fixed so that building it again gives the same bytes.
 const DATASET_DATE: &str = "2026-11-24";
 /// Where the project lives.

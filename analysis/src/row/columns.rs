@@ -191,6 +191,11 @@ pub const ROW_COLUMNS: &[RowColumn] = &[
         "1",
         "seed:N of random weights, or sha256:HASH of their files, as the worker said"
     ),
+    column!(
+        inputs_id as Text,
+        "1",
+        "seed:N of drawn inputs, or sha256:HASH of the documents that were read, as the worker said"
+    ),
     axis_column!(Engine, word),
     axis_column!(Model, word),
     axis_column!(Precision, word),

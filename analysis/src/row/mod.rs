@@ -49,6 +49,8 @@ pub struct Row {
     pub weights: Option<String>,
     /// What tells these weights from others, as the worker said.
     pub weights_id: Option<String>,
+    /// What tells these inputs from others, as the worker said.
+    pub inputs_id: Option<String>,
     /// The axis values.
     pub point: Point,
     /// Unit of the output, singular.
@@ -177,6 +179,7 @@ impl Row {
             engine_name: None,
             weights: None,
             weights_id: None,
+            inputs_id: None,
             point: Point::default(),
             unit: None,
             window_s: None,

@@ -69,6 +69,7 @@ fn identity(header: &TraceHeader) -> Row {
         engine_name: worker.map(|worker| worker.engine.clone()),
         weights: worker.map(|worker| worker.weights.clone()),
         weights_id: worker.and_then(|worker| worker.weights_id.clone()),
+        inputs_id: worker.and_then(|worker| worker.inputs_id.clone()),
         point: header.run.point.clone(),
         role: header.run.role,
         enters_ratios: header.run.role.is_point(),
