@@ -150,7 +150,7 @@ fn rank(gpu: Gpu<'_>, scores: &Tensor, scratch: &BoxScratch, order: &Tensor) -> 
 fn suppress(
     gpu: Gpu<'_>,
     candidates: &Candidates<'_>,
-    suppression: &Suppression,
+    suppression: Suppression,
     scratch: &BoxScratch,
     kept: &Tensor,
     counts: &Tensor,
@@ -245,7 +245,7 @@ pub fn nms(
     operand(OP, "counts", counts).is(batch, DType::U32)?;
     scratch.check(OP, batch, count, ranked)?;
     if let Some(gpu) = Gpu::of(kept) {
-        return suppress(gpu, candidates, suppression, scratch, kept, counts);
+        return suppress(gpu, candidates, *suppression, scratch, kept, counts);
     }
     let (mut all, mut numbers) = (Vec::with_capacity(batch * most), Vec::new());
     for picture in 0..batch {

@@ -344,7 +344,7 @@ fn sums(channels: usize) -> Vec<Simple> {
     all
 }
 
-/// Sizes of ResNet-50, Stable Diffusion, EDSR, DeepLab and EfficientDet.
+/// Sizes of ResNet-50, Stable Diffusion, EDSR and detectors.
 fn timed() -> Vec<Simple> {
     let all = vec![
         max_pool([32, 112, 112, 64], 3, 2, 1, [56, 56]),

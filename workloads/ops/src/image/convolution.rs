@@ -105,6 +105,10 @@ impl Conv2d {
     ///
     /// # Errors
     /// The shapes do not fit each other or the number of groups, or the format is no floating one.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as for a linear layer; the layer keeps another order of the same values"
+    )]
     pub fn new(weight: Tensor, bias: Option<Tensor>, geometry: Geometry) -> Result<Self> {
         const OP: &str = "conv2d";
         let Ok((outputs, share, height, width)) = weight.dims4() else {

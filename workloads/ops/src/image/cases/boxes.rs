@@ -170,7 +170,7 @@ fn expected(operands: &[Tensor], shape: Shape, grouped: bool) -> Result<Vec<Tens
 }
 
 /// Fewer boxes than are ranked, several blocks and rounds, words that are not full; then the sizes of
-/// YOLOv8 and of a region proposal network.
+/// a one-stage detector and of a region proposal network.
 pub(super) fn cases() -> Vec<Case> {
     let shape = |[batch, boxes, ranked, most]: [usize; 4], purpose| Shape {
         batch,

@@ -1,6 +1,8 @@
 //! Convolutions as cases. cuDNN itself answers on a GPU only; on the emulated one of unit tests the
 //! plain convolution takes its place, and everything around it is the real thing.
 
+use std::fmt::Write as _;
+
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::super::{Activation, Geometry};
@@ -98,18 +100,20 @@ impl Layer {
             "{batch}x{height}x{width}x{channels}->{} {high}x{wide}",
             self.outputs
         );
-        if stride != (1, 1) {
-            text += &format!(" stride {}x{}", stride.0, stride.1);
-        }
-        if padding != (high / 2, wide / 2) {
-            text += &format!(" padding {}x{}", padding.0, padding.1);
-        }
-        if dilation != (1, 1) {
-            text += &format!(" dilation {}", dilation.0);
-        }
-        if groups > 1 {
-            text += &format!(" groups {groups}");
-        }
+        let mut say = |said: bool, what: std::fmt::Arguments<'_>| {
+            // A string grows without fail.
+            let _ = said.then(|| text.write_fmt(what));
+        };
+        say(
+            stride != (1, 1),
+            format_args!(" stride {}x{}", stride.0, stride.1),
+        );
+        say(
+            padding != (high / 2, wide / 2),
+            format_args!(" padding {}x{}", padding.0, padding.1),
+        );
+        say(dilation != (1, 1), format_args!(" dilation {}", dilation.0));
+        say(groups > 1, format_args!(" groups {groups}"));
         if self.trailing.is_some() {
             text += " same";
         }

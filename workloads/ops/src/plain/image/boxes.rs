@@ -113,4 +113,58 @@ mod tests {
         let flat = [[1.0; 4], [1.0; 4]];
         assert_eq!(suppressed(&flat, &[0.9, 0.8], None, 0..2, &HALF, 2), [0, 1]);
     }
+
+    #[test]
+    fn choices_are_those_of_torchvision() {
+        // 40 boxes of whole numbers from a linear congruential generator; many scores are equal.
+        let mut state = 12_345_u64;
+        let mut draw = |limit: u64| {
+            state = (state * 1_103_515_245 + 12_345) % (1 << 31);
+            ((state >> 8) % limit) as f32
+        };
+        let (mut boxes, mut scores) = (Vec::new(), Vec::new());
+        for _ in 0..40 {
+            let (left, top) = (draw(60), draw(60));
+            let (width, height) = (5.0 + draw(30), 5.0 + draw(30));
+            boxes.push([left, top, left + width, top + height]);
+            scores.push(draw(20) / 20.0);
+        }
+        let groups: Vec<u32> = (0..40).map(|number| number % 3).collect();
+        // torchvision 0.26, ops.nms and ops.batched_nms.
+        let cases: [(f32, bool, &[u32]); 3] = [
+            (
+                0.1,
+                false,
+                &[
+                    25, 27, 6, 3, 11, 16, 39, 12, 14, 19, 32, 13, 5, 21, 18, 37, 30,
+                ],
+            ),
+            (
+                0.1,
+                true,
+                &[
+                    25, 27, 35, 22, 6, 3, 4, 11, 16, 31, 39, 12, 14, 23, 32, 13, 38, 7, 5, 21, 2,
+                    10, 18, 30,
+                ],
+            ),
+            (
+                0.3,
+                false,
+                &[
+                    25, 27, 35, 22, 6, 3, 11, 16, 31, 39, 12, 14, 19, 23, 32, 33, 9, 13, 7, 21, 2,
+                    18, 37, 17,
+                ],
+            ),
+        ];
+        for (iou_threshold, grouped, expected) in cases {
+            let suppression = Suppression {
+                iou_threshold,
+                ..HALF
+            };
+            let order = ranked(&scores, 40).into_iter();
+            let groups = grouped.then_some(groups.as_slice());
+            let found = suppressed(&boxes, &scores, groups, order, &suppression, 40);
+            assert_eq!(found, expected, "{iou_threshold} {grouped}");
+        }
+    }
 }

@@ -90,14 +90,12 @@ mod tests {
         let (out_height, out_width) = window.output_size((height, width)).unwrap();
         let picture = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let weight = weight.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let at = |b: usize, y: isize, x: isize, c: usize| {
-            let (Ok(y), Ok(x)) = (usize::try_from(y), usize::try_from(x)) else {
-                return 0.0;
-            };
-            if y >= height || x >= width {
-                return 0.0;
+        // Zero before the picture (no number) and after it.
+        let at = |b: usize, y: Option<usize>, x: Option<usize>, c: usize| match (y, x) {
+            (Some(y), Some(x)) if y < height && x < width => {
+                f64::from(picture[((b * height + y) * width + x) * inputs + c])
             }
-            f64::from(picture[((b * height + y) * width + x) * inputs + c])
+            _ => 0.0,
         };
         let mut all = Vec::new();
         for b in 0..batch {
@@ -109,10 +107,10 @@ mod tests {
                         for i in 0..rows {
                             for j in 0..columns {
                                 for c in 0..share {
-                                    let y = (y * window.stride.0 + i * window.dilation.0) as isize
-                                        - window.padding.0 as isize;
-                                    let x = (x * window.stride.1 + j * window.dilation.1) as isize
-                                        - window.padding.1 as isize;
+                                    let y = (y * window.stride.0 + i * window.dilation.0)
+                                        .checked_sub(window.padding.0);
+                                    let x = (x * window.stride.1 + j * window.dilation.1)
+                                        .checked_sub(window.padding.1);
                                     let w = weight[((o * rows + i) * columns + j) * share + c];
                                     sum += at(b, y, x, group * share + c) * f64::from(w);
                                 }

@@ -188,4 +188,74 @@ mod tests {
             assert!((found - expected).abs() < 1e-5, "{found} {expected}");
         }
     }
+
+    #[test]
+    fn values_are_those_of_torchvision() {
+        let value =
+            |y: usize, x: usize, c: usize| ((7 * y + 3 * x + 5 * c + 2 * y * x) % 11) as f32;
+        let values: Vec<f32> = (0..5 * 6 * 2)
+            .map(|place| value(place / 12, place / 2 % 6, place % 2))
+            .collect();
+        let features = Tensor::from_vec(values, (1, 5, 6, 2), &Device::Cpu).unwrap();
+        let boxes = Tensor::new(
+            &[
+                [0_f32, 1.5, 2.0, 18.0, 13.25],
+                [0.0, -3.0, -5.5, 6.0, 30.0],
+                [0.0, 8.25, 8.0, 8.75, 8.5],
+            ],
+            &Device::Cpu,
+        )
+        .unwrap();
+        // torchvision 0.26, ops.roi_align(…, output_size=(2, 1), spatial_scale=0.25, …).
+        let small = [4.03125, 4.21875, 4.59375, 4.78125];
+        let aligned_small = [5.917_97, 1.851_56, 6.128_91, 1.804_69];
+        for (aligned, sampling_ratio, first, last) in [
+            (
+                false,
+                2,
+                [
+                    3.987_79, 4.915_83, 5.790_28, 4.2832, 3.794_68, 6.200_44, 3.0, 0.0,
+                ],
+                small,
+            ),
+            (
+                false,
+                0,
+                [
+                    4.290_94, 4.652_25, 5.685_55, 4.2209, 4.096_88, 4.988_49, 2.696_25, 0.296_25,
+                ],
+                small,
+            ),
+            (
+                true,
+                2,
+                [
+                    2.6087, 5.238_71, 5.235_96, 5.502_01, 2.909_91, 5.014_89, 3.584_47, 0.584_47,
+                ],
+                aligned_small,
+            ),
+            (
+                true,
+                0,
+                [
+                    3.818_94, 4.022_13, 5.695_03, 4.080_53, 2.705_99, 3.997_24, 4.388_33, 0.788_33,
+                ],
+                aligned_small,
+            ),
+        ] {
+            let regions = Regions {
+                spatial_scale: 0.25,
+                sampling_ratio,
+                aligned,
+            };
+            let found = roi_align(&features, &boxes, &regions, (2, 1)).unwrap();
+            let found: Vec<f32> = found.flatten_all().unwrap().to_vec1().unwrap();
+            for (found, expected) in found.iter().zip(first.iter().chain(&last)) {
+                assert!(
+                    (found - expected).abs() < 2e-5,
+                    "{found} {expected} {regions:?}"
+                );
+            }
+        }
+    }
 }

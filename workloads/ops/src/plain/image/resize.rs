@@ -88,4 +88,38 @@ mod tests {
         let smaller = resize_bilinear(&row(&[0.0, 2.0, 4.0, 6.0]), (1, 2), false).unwrap();
         assert_eq!(flat(&smaller), [1.0, 5.0]);
     }
+
+    #[test]
+    fn values_are_those_of_pytorch() {
+        // torch 2.11, nn.functional.interpolate of 3 × 5 values: place to the power of 1.5.
+        let values: Vec<f32> = (0..15).map(|place| (place as f32).powf(1.5)).collect();
+        let x = Tensor::from_vec(values, (1, 3, 5, 1), &Device::Cpu).unwrap();
+        let assert_near = |found: Tensor, expected: &[f32]| {
+            let found = flat(&found);
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+            }
+        };
+        assert_near(
+            resize_bilinear(&x, (2, 8), false).unwrap(),
+            &[
+                2.7951, 3.5078, 4.5697, 6.0242, 7.6272, 9.3788, 11.3517, 12.75, 26.5122, 28.4915,
+                31.3346, 34.3162, 37.3707, 40.4982, 43.7508, 46.0374,
+            ],
+        );
+        assert_near(
+            resize_bilinear(&x, (5, 3), true).unwrap(),
+            &[
+                0.0, 2.8284, 8.0, 5.5902, 10.6743, 17.5, 11.1803, 18.5203, 27.0, 21.4016, 30.0447,
+                39.6916, 31.6228, 41.5692, 52.3832,
+            ],
+        );
+        let places = Tensor::arange(0_f32, 15.0, &Device::Cpu).unwrap();
+        let places = places.reshape((1, 3, 5, 1)).unwrap();
+        let nearest = flat(&resize_nearest(&places, (4, 7)).unwrap());
+        assert_eq!(nearest[..7], [0.0, 0.0, 1.0, 2.0, 2.0, 3.0, 4.0]);
+        assert_eq!(nearest[7..14], nearest[..7]);
+        assert_eq!(nearest[21..], [10.0, 10.0, 11.0, 12.0, 12.0, 13.0, 14.0]);
+    }
 }
