@@ -89,7 +89,12 @@ fn row(target: &TargetResult) -> Vec<Cell> {
     ];
     cells.extend(number_cells(of(|found| Some(found.value)), scale, unit));
     cells.push(Cell::word(measured.map(|found| found.unit.as_str())));
-    cells.extend(number_cells(of(|found| found.floor_share), 100.0, ""));
+    // Its interval is that of the measured value, which stands beside it.
+    let mut floor_share = number_cells(of(|found| found.floor_share), 100.0, "");
+    if let Some((value, _)) = floor_share[0].print.split_once(" [") {
+        floor_share[0].print = value.to_owned();
+    }
+    cells.extend(floor_share);
     cells.extend(number_cells(of(|found| found.speed_to_peer), 1.0, ""));
     let n = of(|found| Some(found.value)).map(|number| number.n.to_string());
     cells.extend([
