@@ -138,7 +138,7 @@ impl Findings<'_> {
 
     /// The peer's metric by ours, at each point of ours that has a peer.
     fn to_peer(
-        &self,
+        self,
         sweep: &str,
         metric: Metric,
         selector: &Point,

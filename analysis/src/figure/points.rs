@@ -220,9 +220,10 @@ fn model(point: &PlanPoint) -> String {
 
 /// The model of a point and its values in these axes.
 fn with_model(point: &PlanPoint, axes: &BTreeSet<PlanAxis>) -> String {
-    match axes.is_empty() {
-        true => model(point),
-        false => format!("{}, {}", model(point), label(point, axes)),
+    if axes.is_empty() {
+        model(point)
+    } else {
+        format!("{}, {}", model(point), label(point, axes))
     }
 }
 

@@ -227,9 +227,10 @@ fn columns(unit: &str, of_one_sweep: bool) -> Vec<Column> {
         Column::data("device"),
         Column::data("boards"),
         Column::data("digest_consistent"),
-        match of_one_sweep {
-            true => Column::data("provenance"),
-            false => Column::words("provenance", "Provenance"),
+        if of_one_sweep {
+            Column::data("provenance")
+        } else {
+            Column::words("provenance", "Provenance")
         },
     ]);
     columns

@@ -49,9 +49,10 @@ impl MetricColumn {
             (true, Metric::EnergyPerRequest) => unit != "request",
             (true, _) => self.in_sweeps,
         };
-        let value = match shown {
-            true => Column::number(value, self.heading(unit)),
-            false => Column::data(value),
+        let value = if shown {
+            Column::number(value, self.heading(unit))
+        } else {
+            Column::data(value)
         };
         [value, Column::data(low), Column::data(high)]
     }
@@ -80,9 +81,10 @@ impl MetricColumn {
             scaled(record.low),
             scaled(record.high),
         );
-        let text = match self.prints_interval {
-            true => printed.with_interval(),
-            false => printed.value,
+        let text = if self.prints_interval {
+            printed.with_interval()
+        } else {
+            printed.value
         };
         let bounded = Bounded {
             value: Some(record.value),

@@ -92,7 +92,7 @@ fn row(target: &TargetResult) -> Vec<Cell> {
     // Its interval is that of the measured value, which stands beside it.
     let mut floor_share = number_cells(of(|found| found.floor_share), 100.0, "");
     if let Some((value, _)) = floor_share[0].print.split_once(" [") {
-        floor_share[0].print = value.to_owned();
+        floor_share[0].print = String::from(value);
     }
     cells.extend(floor_share);
     cells.extend(number_cells(of(|found| found.speed_to_peer), 1.0, ""));

@@ -282,16 +282,16 @@ fn record_of<'a>(target: &Target, estimates: &'a Estimates) -> Result<&'a Estima
 fn measured(record: &EstimateRecord, estimates: &Estimates, floor: Option<f64>) -> MeasuredTarget {
     let value = TargetNumber::of(record);
     let is_rate = record.metric == Metric::Throughput;
-    let floor_share = floor.map(|floor| match is_rate {
-        true => value.scaled(1.0 / floor),
-        false => value.under(floor),
+    let floor_share = floor.map(|floor| {
+        if is_rate {
+            value.scaled(1.0 / floor)
+        } else {
+            value.under(floor)
+        }
     });
-    let speed_to_peer = estimates.to_peer(record, record.metric).map(|ratio| {
-        TargetNumber::of_ratio(&match is_rate {
-            true => ratio,
-            false => ratio.inverted(),
-        })
-    });
+    let speed_to_peer = estimates
+        .to_peer(record, record.metric)
+        .map(|ratio| TargetNumber::of_ratio(&if is_rate { ratio } else { ratio.inverted() }));
     MeasuredTarget {
         point: record.point.clone(),
         value,

@@ -4,6 +4,11 @@
 //! gradients flow through; [`Prepared`] writes into memory that is there already;
 //! [`Counted`] computes nothing and adds up the work.
 
+#![allow(
+    clippy::many_single_char_names,
+    reason = "x and the four extents of a picture, b, h, w and c, as everybody writes them"
+)]
+
 mod counted;
 mod normalise;
 mod prepared;
