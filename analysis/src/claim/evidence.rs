@@ -137,12 +137,7 @@ impl Findings<'_> {
     }
 
     /// The peer's metric by ours, at each point of ours that has a peer.
-    fn to_peer(
-        self,
-        sweep: &str,
-        metric: Metric,
-        selector: &Point,
-    ) -> Result<Vec<Number>, String> {
+    fn to_peer(self, sweep: &str, metric: Metric, selector: &Point) -> Result<Vec<Number>, String> {
         self.points(sweep, metric, selector)?;
         let ours = self.estimates.ours(sweep, metric, selector);
         let ratios: Vec<Number> = ours

@@ -7,6 +7,7 @@
 
 mod html;
 mod page;
+mod sheet;
 mod stage;
 mod table;
 mod verdicts;

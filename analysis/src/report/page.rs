@@ -1,6 +1,7 @@
 //! The page, from values alone.
 
 use super::html::Html;
+use super::sheet::{self, Sheet};
 use super::{table, verdicts};
 use crate::claim::Claims;
 use crate::figure::{FigureEntry, energy, points};
@@ -35,6 +36,8 @@ pub(super) struct Report {
     pub(super) exclusions: Table,
     pub(super) sensors: Table,
     pub(super) figures: Vec<Drawing>,
+    /// Contact sheets of the project's own models; empty where there are none.
+    pub(super) sheets: Vec<Sheet>,
     /// Tables of emulated boards with their captions; empty where nothing was emulated.
     pub(super) emulated: Vec<(&'static str, Table)>,
     /// Links to folders of raw traces, relative to the report.
@@ -101,6 +104,15 @@ fn sections(report: &Report) -> Html {
             figures.into_iter().chain(tables),
         )
     };
+    let sheets = if report.sheets.is_empty() {
+        Html::joined([])
+    } else {
+        section(
+            "sheets",
+            "What our own tiny models see and draw",
+            report.sheets.iter().map(sheet::html),
+        )
+    };
     Html::joined([
         section("verdicts", "Verdicts", [verdicts::html(&report.claims)]),
         section(
@@ -132,6 +144,7 @@ fn sections(report: &Report) -> Html {
                 table::html(&report.sensors, "What the recordings say about the sensors"),
             ],
         ),
+        sheets,
         emulated,
         section("files", "Files", [files(&report.raw)]),
     ])

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::page::{Drawing, Report, document};
+use super::sheet;
 use crate::Error;
 use crate::emulated;
 use crate::figure::FigureEntry;
@@ -12,13 +13,13 @@ use crate::stage::{
 use crate::table::{energy_table, exclusions_table, sensor_table, targets_table};
 use crate::write::write_atomically;
 
-/// Writes `out/report.html` from the results in `out`. `raw` are links to folders of raw traces,
-/// relative to `out`, with forward slashes.
+/// Writes `out/report.html` from the results in `out` and the contact sheets in `sheets`. `raw` are
+/// links to folders of raw traces, relative to `out`, with forward slashes.
 ///
 /// # Errors
 /// [`Error::Io`] where a result is missing, [`Error::Content`] where one cannot be understood. The
 /// report is not touched then.
-pub fn stage(out: &Path, raw: &[&str]) -> Result<PathBuf, Error> {
+pub fn stage(out: &Path, raw: &[&str], sheets: &Path) -> Result<PathBuf, Error> {
     let report = Report {
         claims: read_claims(out)?,
         sweeps: read_summary(out)?.sweeps,
@@ -27,6 +28,7 @@ pub fn stage(out: &Path, raw: &[&str]) -> Result<PathBuf, Error> {
         exclusions: exclusions_table(&read_exclusions(&Layout::new(out).exclusions())?),
         sensors: sensor_table(&read_sensors(out)?),
         figures: drawings(out)?,
+        sheets: sheet::read(sheets)?,
         emulated: emulated::read_tables(out)?,
         raw: raw.iter().map(|href| (*href).to_owned()).collect(),
     };

@@ -94,6 +94,7 @@ fn report() -> Report {
         exclusions: table("exclusions", vec![]),
         sensors: table("sensor", vec![vec![cell("period <script>"), cell("100")]]),
         emulated: Vec::new(),
+        sheets: Vec::new(),
         figures: vec![Drawing {
             entry: FigureEntry {
                 slug: "sensor".to_owned(),
@@ -108,6 +109,7 @@ fn report() -> Report {
             svg: "<svg xmlns=\"http://www.w3.org/2000/svg\"><title>Readings</title></svg>"
                 .to_owned(),
         }],
+        sheets: Vec::new(),
         raw: vec!["../artifacts/raw/s/".to_owned()],
     }
 }

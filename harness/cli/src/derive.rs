@@ -163,7 +163,7 @@ impl Derivation {
             .filter_map(|folder| raw_link(folder))
             .collect();
         let links: Vec<&str> = links.iter().map(String::as_str).collect();
-        Ok(report::stage(&self.out, &links)?)
+        Ok(report::stage(&self.out, &links, &self.layout.sheets())?)
     }
 
     /// Traces to the dataset, with what there is of emulated boards.

@@ -77,6 +77,11 @@ impl Layout {
         self.root.join("artifacts/live-check.json")
     }
 
+    /// Contact sheets of the project's own models.
+    pub(crate) fn sheets(&self) -> PathBuf {
+        self.root.join("artifacts/quality")
+    }
+
     /// What the project's own models made of held-out documents on a processor.
     pub(crate) fn quality(&self) -> PathBuf {
         self.root.join("artifacts/quality/tiny-cpu.json")

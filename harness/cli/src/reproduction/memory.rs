@@ -53,12 +53,14 @@ pub(crate) fn digest_of_inputs(derivation: &Derivation) -> anyhow::Result<String
         layout.expected(),
         layout.live_plan(),
         layout.live_snapshot(),
-        layout.quality(),
     ];
     files.extend(layout.emulated_plans());
     files.retain(|file| file.exists());
     collect(&layout.paper(), &mut files)?;
     collect(&layout.imported(), &mut files)?;
+    if layout.sheets().exists() {
+        collect(&layout.sheets(), &mut files)?;
+    }
     collect(&layout.calibrations(), &mut files)?;
     if layout.tool_readings().exists() {
         collect(&layout.tool_readings(), &mut files)?;
