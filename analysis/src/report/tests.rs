@@ -109,7 +109,6 @@ fn report() -> Report {
             svg: "<svg xmlns=\"http://www.w3.org/2000/svg\"><title>Readings</title></svg>"
                 .to_owned(),
         }],
-        sheets: Vec::new(),
         raw: vec!["../artifacts/raw/s/".to_owned()],
     }
 }
