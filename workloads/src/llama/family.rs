@@ -12,6 +12,7 @@ use super::network::Network;
 use super::quantised::SeededBlocks;
 use super::reference::Reference;
 use super::scratch::{Rows, sequences_at_once};
+use super::wanted::Wanted;
 use crate::Error;
 use crate::checkpoint::Spelling;
 use crate::family::{Family, MemoryNeed, Metric, Summary, Takes};
@@ -166,17 +167,13 @@ fn quantised(
         let blocks = SeededBlocks { seed, format };
         return Ok(Network::quantised(&named, &blocks, dtype, device)?);
     };
-    let file = GgufFile::open(path)?;
-    match named.difference(file.config()) {
-        None => Ok(Network::quantised(file.config(), &file, dtype, device)?),
-        Some(difference) => Err(Error::file(
-            path,
-            format!(
-                "{difference} for the model '{}'; choose the file or the model to match",
-                job.model
-            ),
-        )),
-    }
+    let wanted = Wanted {
+        model: &job.model,
+        config: &named,
+        format,
+    };
+    let file = GgufFile::open(path, &wanted)?;
+    Ok(Network::quantised(file.config(), &file, dtype, device)?)
 }
 
 /// Whether every row is made of whole blocks.
