@@ -130,6 +130,19 @@ fn points_that_no_model_can_run_are_refused() {
             "axis 'steps' does not apply to model 'llama-tiny'",
         ),
         (
+            "attention that the stock module would not heed",
+            changed(
+                r#""batch":2"#,
+                r#""batch":2,"implementation":"reference","attention":"fused""#,
+            ),
+            "axis 'attention' has the value 'fused', but axis 'implementation' is 'reference'",
+        ),
+        (
+            "graph where nothing is recorded",
+            changed(r#""batch":2"#, r#""batch":2,"graph":"on""#),
+            "axis 'graph' has the value 'on', but the CPU records nothing",
+        ),
+        (
             "weights that are not there",
             changed(r#""batch":2"#, r#""batch":2,"weights":"file""#),
             "JOULEBENCH_WEIGHTS is not set",
