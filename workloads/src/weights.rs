@@ -9,7 +9,7 @@ use candle_nn::VarBuilder;
 use tokenizers::Tokenizer;
 
 use crate::Error;
-use crate::checkpoint::{self, Folder, Spelling};
+use crate::checkpoint::{self, Folder, Spelling, pickle};
 use crate::job::Job;
 use crate::job::word::{Origin, Quantisation, Word};
 use crate::quality::{TEXT_VARIABLE, Texts};
@@ -156,7 +156,7 @@ impl Weights {
     }
 
     fn file(path: &Path, quantisation: Quantisation) -> Result<Self, Error> {
-        refuse_pickle(path)?;
+        pickle::refuse(path)?;
         if !path.exists() {
             return Err(Error::file(
                 path,
@@ -320,25 +320,6 @@ impl Weights {
             )),
         }
     }
-}
-
-/// Endings of files that hold pickled objects: to load one is to run the code inside.
-const PICKLES: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
-
-/// Refuses a file that may hold a program.
-fn refuse_pickle(path: &Path) -> Result<(), Error> {
-    let is_pickle = path
-        .extension()
-        .and_then(|ending| ending.to_str())
-        .is_some_and(|ending| PICKLES.contains(&ending.to_ascii_lowercase().as_str()));
-    if is_pickle {
-        return Err(Error::file(
-            path,
-            "is a pickle file, which can run any code when it is loaded; fetch or save the model \
-             as safetensors",
-        ));
-    }
-    Ok(())
 }
 
 /// `artifacts/models` of the repository that holds the working directory or this program.

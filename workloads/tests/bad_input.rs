@@ -213,6 +213,15 @@ fn damaged_weights_are_refused_by_file_and_tensor() {
             }),
             "pytorch_model.bin: is a pickle file",
         ),
+        (
+            "part of a pickle in the folder",
+            damaged(|path| {
+                fs::remove_file(path.join("model.safetensors")).expect("removes");
+                let part = path.join("pytorch_model-00001-of-00002.bin");
+                fs::write(part, "x").expect("writes");
+            }),
+            "pytorch_model-00001-of-00002.bin: is a pickle file",
+        ),
     ]);
 }
 
