@@ -12,7 +12,7 @@ use crate::Error;
 use crate::checkpoint::{self, Folder, Spelling, pickle};
 use crate::job::Job;
 use crate::job::word::{Origin, Quantisation, Word};
-use crate::quality::{TEXT_VARIABLE, Texts};
+use crate::quality::{Readable, TEXT_VARIABLE, Texts};
 use crate::training;
 
 /// Environment variable that names the user's folder of weights.
@@ -258,14 +258,17 @@ impl Weights {
     /// project's own models, or the user's file; `None` where inputs are random.
     ///
     /// # Errors
-    /// The text cannot be read, or the folder has no tokenizer.
-    pub fn texts(&self) -> Result<Option<Texts>, Error> {
+    /// The text cannot be read or has classes that the model does not have, or the folder has no
+    /// tokenizer.
+    pub fn texts(&self, readable: Readable) -> Result<Option<Texts>, Error> {
         match (&self.source, &self.text) {
-            (Source::Tiny(folder), _) => Texts::generated(&training::held_out(), folder).map(Some),
-            (Source::File(folder), Some(file)) => Texts::file(file, folder).map(Some),
+            (Source::Tiny(folder), _) => {
+                Texts::generated(&training::held_out(), folder, readable).map(Some)
+            }
+            (Source::File(folder), Some(file)) => Texts::file(file, folder, readable).map(Some),
             (Source::Gguf(path), Some(file)) => {
                 let folder = Folder::new(path.parent().unwrap_or(Path::new(".")));
-                Texts::file(file, &folder).map(Some)
+                Texts::file(file, &folder, readable).map(Some)
             }
             _ => Ok(None),
         }

@@ -16,7 +16,7 @@ use crate::job::precision::Precision;
 use crate::job::task::{Extent, Kind};
 use crate::job::word::{Attention, Graph, Implementation, Origin, Sampling, Word};
 use crate::llama::generate::seeded_prompt;
-use crate::quality::Known;
+use crate::quality::{Known, Readable};
 use crate::weights::{Weights, origins};
 use crate::workload::Workload;
 
@@ -156,7 +156,7 @@ fn load(job: &Job, weights: &Weights, device: &Device) -> Result<Box<dyn Workloa
     let tensors = weights.tensors(&config.tensors(), Config::SPELLING, dtype, device)?;
     let tensors = Tensors::load(&config, &tensors)?;
     let extent = job.extent()?;
-    let (prompt, known) = match weights.texts()? {
+    let (prompt, known) = match weights.texts(Readable::tokens(config.vocab_size))? {
         None => (
             seeded_prompt(job.input_seed, config.vocab_size, extent),
             None,

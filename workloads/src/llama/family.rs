@@ -22,7 +22,7 @@ use crate::job::Job;
 use crate::job::precision::Precision;
 use crate::job::task::{Extent, Kind};
 use crate::job::word::{Attention, Graph, Implementation, Quantisation, Sampling, Word};
-use crate::quality::{self, Known};
+use crate::quality::{self, Known, Readable};
 use crate::weights::{Weights, origins};
 use crate::workload::Workload;
 
@@ -86,7 +86,7 @@ impl Family for Llama {
         device: &Device,
     ) -> std::result::Result<Box<dyn Workload>, Error> {
         let extent = job.extent()?;
-        let texts = weights.texts()?;
+        let texts = weights.texts(Readable::tokens(config(&job.model).vocab_size))?;
         let prompt = |config: &Config| match &texts {
             Some(texts) => texts.windows([extent.batch, extent.prompt_tokens], job.input_seed),
             None => Ok(seeded_prompt(job.input_seed, config.vocab_size, extent)),
