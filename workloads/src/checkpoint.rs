@@ -9,6 +9,7 @@
 pub mod fields;
 mod folder;
 mod layer;
+pub(crate) mod pickle;
 mod seeded;
 mod spelling;
 

@@ -1,10 +1,12 @@
 //! Where the work is done.
 
 use candle_core::Device;
+use model::axis::{Axis, AxisValue};
+use model::point::Point;
 
 use crate::Error;
 use crate::job::precision::Precision;
-use crate::job::word::Word;
+use crate::job::word::{Graph, Word};
 
 /// Environment variable that picks the device: `cpu` or `cuda`.
 pub const DEVICE_VARIABLE: &str = "JOULEBENCH_DEVICE";
@@ -55,6 +57,23 @@ pub fn check_precision(device: &Device, precision: Precision) -> Result<(), Erro
     Ok(())
 }
 
+/// Refuses a point that asks for a graph on a device that records none: it would be filed beside
+/// `off` as another variant, and be the same work.
+///
+/// # Errors
+/// The graph is asked for, and the device is the CPU.
+pub fn check_graph(device: &Device, point: &Point) -> Result<(), Error> {
+    let asked = point.get(Axis::Graph).and_then(AxisValue::as_text);
+    if device.is_cpu() && asked == Some(Graph::On.word()) {
+        return Err(Error::Request(
+            "axis 'graph' has the value 'on', but the CPU records nothing; set it to 'off', or \
+             leave it out"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
 /// Lets candle's own products of single precision use TF32 where the job says so, and not
 /// otherwise; our operations are told for each product.
 pub fn set_math(precision: Precision) {
@@ -92,6 +111,15 @@ mod tests {
         assert!(choose(Some("cpu")).expect("the CPU exists").is_cpu());
         let message = choose(Some("tpu")).expect_err("no such device").to_string();
         assert_eq!(message, "JOULEBENCH_DEVICE is 'tpu', expected cpu or cuda");
+    }
+
+    #[test]
+    fn a_graph_is_refused_where_it_is_asked_for_in_vain() {
+        let point = |word: &str| Point::default().with(Axis::Graph, AxisValue::Text(word.into()));
+        check_graph(&Device::Cpu, &Point::default()).expect("nothing is asked for");
+        check_graph(&Device::Cpu, &point("off")).expect("as it is");
+        let message = check_graph(&Device::Cpu, &point("on")).expect_err("never");
+        assert!(message.to_string().contains("the CPU records nothing"));
     }
 
     #[test]

@@ -59,12 +59,19 @@ pub enum Error {
         "standard input has the line '{0}', expected {{\"command\":\"go\"}} or {{\"command\":\"stop\"}}"
     )]
     Command(String),
-    /// The computing library refused.
+    /// The computing library refused. It is no source: programs that print those would say it again,
+    /// with its backtrace.
     #[error("computing failed: {}", first_line(.0))]
-    Engine(#[from] candle_core::Error),
+    Engine(candle_core::Error),
     /// Marks could not be written or commands not be read.
     #[error("standard output or input failed: {0}")]
     Stream(#[from] std::io::Error),
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Engine(error)
+    }
 }
 
 impl Error {
@@ -91,5 +98,7 @@ mod tests {
     fn a_backtrace_stays_out_of_the_message() {
         let error = Error::from(candle_core::Error::Msg("no memory\n  0: frame".into()));
         assert_eq!(error.to_string(), "computing failed: no memory");
+        // Programs print causes too, and this one would be said again with its backtrace.
+        assert!(std::error::Error::source(&error).is_none());
     }
 }

@@ -16,3 +16,4 @@ pub mod positions;
 pub mod quantised;
 pub mod reference;
 pub mod scratch;
+mod wanted;

@@ -73,6 +73,7 @@ fn work(request: &str, marks: &mut Marks<io::Stdout>) -> Result<(), Error> {
     let (registry, places) = (Registry::own(), Places::from_environment());
     let job = Job::from_request(&request, &registry, &places)?;
     let device = device::choose(wanted_device().as_deref())?;
+    device::check_graph(&device, &request.point)?;
     let mut workload = registry.load(&job, &places, &device)?;
     let commands = worker::listen(BufReader::new(io::stdin()));
     worker::serve(workload.as_mut(), job.warmup_s, &commands, marks)
@@ -111,6 +112,7 @@ fn demonstrate(arguments: &DemoArguments) -> Result<ExitCode> {
         &device,
         &arguments.point.point(),
     );
+    device::check_graph(&device, &point)?;
     let job = Job {
         weights_seed: arguments.weights_seed,
         input_seed: arguments.input_seed,

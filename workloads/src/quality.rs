@@ -16,4 +16,4 @@ pub use choices::{Expected, METRICS as CHOICE_METRICS, choices};
 pub use sequences::{
     Known, METRICS as SEQUENCE_METRICS, TRANSCRIPT_METRICS, logprob_of, logprobs, score_by_steps,
 };
-pub use text::{TEXT_VARIABLE, Text, Texts};
+pub use text::{Readable, TEXT_VARIABLE, Text, Texts};

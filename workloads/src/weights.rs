@@ -9,10 +9,10 @@ use candle_nn::VarBuilder;
 use tokenizers::Tokenizer;
 
 use crate::Error;
-use crate::checkpoint::{self, Folder, Spelling};
+use crate::checkpoint::{self, Folder, Spelling, pickle};
 use crate::job::Job;
 use crate::job::word::{Origin, Quantisation, Word};
-use crate::quality::{TEXT_VARIABLE, Texts};
+use crate::quality::{Readable, TEXT_VARIABLE, Texts};
 use crate::training;
 
 /// Environment variable that names the user's folder of weights.
@@ -156,7 +156,7 @@ impl Weights {
     }
 
     fn file(path: &Path, quantisation: Quantisation) -> Result<Self, Error> {
-        refuse_pickle(path)?;
+        pickle::refuse(path)?;
         if !path.exists() {
             return Err(Error::file(
                 path,
@@ -258,14 +258,17 @@ impl Weights {
     /// project's own models, or the user's file; `None` where inputs are random.
     ///
     /// # Errors
-    /// The text cannot be read, or the folder has no tokenizer.
-    pub fn texts(&self) -> Result<Option<Texts>, Error> {
+    /// The text cannot be read or has classes that the model does not have, or the folder has no
+    /// tokenizer.
+    pub fn texts(&self, readable: Readable) -> Result<Option<Texts>, Error> {
         match (&self.source, &self.text) {
-            (Source::Tiny(folder), _) => Texts::generated(&training::held_out(), folder).map(Some),
-            (Source::File(folder), Some(file)) => Texts::file(file, folder).map(Some),
+            (Source::Tiny(folder), _) => {
+                Texts::generated(&training::held_out(), folder, readable).map(Some)
+            }
+            (Source::File(folder), Some(file)) => Texts::file(file, folder, readable).map(Some),
             (Source::Gguf(path), Some(file)) => {
                 let folder = Folder::new(path.parent().unwrap_or(Path::new(".")));
-                Texts::file(file, &folder).map(Some)
+                Texts::file(file, &folder, readable).map(Some)
             }
             _ => Ok(None),
         }
@@ -320,25 +323,6 @@ impl Weights {
             )),
         }
     }
-}
-
-/// Endings of files that hold pickled objects: to load one is to run the code inside.
-const PICKLES: [&str; 5] = ["bin", "pt", "pth", "ckpt", "pkl"];
-
-/// Refuses a file that may hold a program.
-fn refuse_pickle(path: &Path) -> Result<(), Error> {
-    let is_pickle = path
-        .extension()
-        .and_then(|ending| ending.to_str())
-        .is_some_and(|ending| PICKLES.contains(&ending.to_ascii_lowercase().as_str()));
-    if is_pickle {
-        return Err(Error::file(
-            path,
-            "is a pickle file, which can run any code when it is loaded; fetch or save the model \
-             as safetensors",
-        ));
-    }
-    Ok(())
 }
 
 /// `artifacts/models` of the repository that holds the working directory or this program.

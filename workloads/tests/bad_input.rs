@@ -17,18 +17,31 @@ const REQUEST: &str = r#"{"protocol":1,"run_id":"test","point":{"engine":"candle
 
 /// The message of the one mark that the worker says.
 fn failure(request: &str, weights: Option<&Path>, models: Option<&Path>) -> String {
+    failure_with_text(request, weights, models, None)
+}
+
+fn failure_with_text(
+    request: &str,
+    weights: Option<&Path>,
+    models: Option<&Path>,
+    text: Option<&Path>,
+) -> String {
     let mut worker = Command::new(env!("CARGO_BIN_EXE_joulebench-worker"));
     worker
         .env("JOULEBENCH_RUN", request)
         .env("JOULEBENCH_DEVICE", "cpu")
         .env_remove("JOULEBENCH_WEIGHTS")
         .env_remove("JOULEBENCH_MODELS")
+        .env_remove("JOULEBENCH_TEXT")
         .stdin(Stdio::null());
     if let Some(path) = weights {
         worker.env("JOULEBENCH_WEIGHTS", path);
     }
     if let Some(path) = models {
         worker.env("JOULEBENCH_MODELS", path);
+    }
+    if let Some(path) = text {
+        worker.env("JOULEBENCH_TEXT", path);
     }
     let output = worker.output().expect("it starts");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -130,6 +143,19 @@ fn points_that_no_model_can_run_are_refused() {
             "axis 'steps' does not apply to model 'llama-tiny'",
         ),
         (
+            "attention that the stock module would not heed",
+            changed(
+                r#""batch":2"#,
+                r#""batch":2,"implementation":"reference","attention":"fused""#,
+            ),
+            "axis 'attention' has the value 'fused', but axis 'implementation' is 'reference'",
+        ),
+        (
+            "graph where nothing is recorded",
+            changed(r#""batch":2"#, r#""batch":2,"graph":"on""#),
+            "axis 'graph' has the value 'on', but the CPU records nothing",
+        ),
+        (
             "weights that are not there",
             changed(r#""batch":2"#, r#""batch":2,"weights":"file""#),
             "JOULEBENCH_WEIGHTS is not set",
@@ -200,7 +226,77 @@ fn damaged_weights_are_refused_by_file_and_tensor() {
             }),
             "pytorch_model.bin: is a pickle file",
         ),
+        (
+            "part of a pickle in the folder",
+            damaged(|path| {
+                fs::remove_file(path.join("model.safetensors")).expect("removes");
+                let part = path.join("pytorch_model-00001-of-00002.bin");
+                fs::write(part, "x").expect("writes");
+            }),
+            "pytorch_model-00001-of-00002.bin: is a pickle file",
+        ),
     ]);
+}
+
+/// A point of one of the project's own models, as the user's files with the user's text.
+fn of_text(model: &str, axes: &str, text: &str, damage: impl FnOnce(&Path)) -> String {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../artifacts/models")
+        .join(model);
+    let folder = TempDir::new().expect("a temporary folder");
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        fs::copy(own.join(file), folder.path().join(file)).expect("copies");
+    }
+    damage(folder.path());
+    let file = folder.path().join("text.txt");
+    fs::write(&file, text).expect("writes");
+    let request = format!(
+        r#"{{"protocol":1,"run_id":"test","point":{{"engine":"candle","model":"{model}",
+        "precision":"f32","batch":2,{axes}}},"weights_seed":1,"input_seed":0,"warmup_s":0.0}}"#
+    );
+    failure_with_text(&request, Some(folder.path()), None, Some(&file))
+}
+
+/// Two words, one of them beyond any tiny vocabulary.
+fn foreign_tokenizer(folder: &Path) {
+    let tokenizer = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],
+        "normalizer":null,"pre_tokenizer":{"type":"Whitespace"},"post_processor":null,
+        "decoder":null,"model":{"type":"WordLevel","vocab":{"near":1,"far":70000},
+        "unk_token":"near"}}"#;
+    fs::write(folder.join("tokenizer.json"), tokenizer).expect("writes");
+}
+
+#[test]
+fn a_tokenizer_of_another_model_is_named() {
+    let lengths = r#""prompt_tokens":4,"decode_tokens":2"#;
+    let text = "near far near far near far near far\n";
+    let gpt = of_text("gpt2-tiny", lengths, text, foreign_tokenizer);
+    let lstm = of_text(
+        "lstm-sentiment",
+        r#""prompt_tokens":16"#,
+        "far\nfar\n",
+        foreign_tokenizer,
+    );
+    let bert = of_text(
+        "bert-tiny",
+        r#""prompt_tokens":16"#,
+        "far\nfar\n",
+        foreign_tokenizer,
+    );
+    for message in [gpt, lstm, bert] {
+        let expected = "tokenizer.json: makes the token 70000, the model knows 0 to ";
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn classes_that_the_model_does_not_have_are_named_by_line() {
+    let text = "\u{feff}1\twe loved the film.\n\n9\tthe soup was cold.\n";
+    for model in ["bert-tiny", "lstm-sentiment"] {
+        let message = of_text(model, r#""prompt_tokens":16"#, text, |_| {});
+        let expected = "text.txt: line 3 has the class '9', the model has the classes 0 to 1";
+        assert!(message.contains(expected), "{model}: {message}");
+    }
 }
 
 #[test]

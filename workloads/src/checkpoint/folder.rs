@@ -9,6 +9,7 @@ use candle_nn::VarBuilder;
 use serde::Deserialize;
 use tokenizers::Tokenizer;
 
+use super::pickle;
 use super::spelling::{Spelled, Spelling};
 use crate::Error;
 use crate::error::first_line;
@@ -24,13 +25,6 @@ const PIPELINE: &str = "model_index.json";
 const WHOLE_OF_NETWORK: [&str; 2] = ["diffusion_pytorch_model.safetensors", WHOLE];
 /// Networks whose outputs nobody here reads: they are not loaded, and are no part of the identity.
 const UNUSED_NETWORKS: [&str; 2] = ["safety_checker", "image_encoder"];
-
-/// Files of older checkpoints that hold pickled objects: loading one runs the code inside.
-const PICKLES: [&str; 3] = [
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "model.pt",
-];
 
 /// A folder that holds a model, or one safetensors file; nothing is read until asked for.
 #[derive(Clone, Debug)]
@@ -110,12 +104,17 @@ impl Folder {
         ))
     }
 
+    /// Where the tokenizer is, if there is one.
+    pub fn tokenizer_file(&self) -> PathBuf {
+        self.path.join(TOKENIZER)
+    }
+
     /// The tokenizer that belongs to the model.
     ///
     /// # Errors
     /// The file is missing or is no tokenizer.
     pub fn tokenizer(&self) -> Result<Tokenizer, Error> {
-        let file = self.path.join(TOKENIZER);
+        let file = self.tokenizer_file();
         if !file.is_file() {
             return Err(Error::file(
                 &file,
@@ -168,6 +167,7 @@ impl Folder {
             .into_iter()
             .map(|name| {
                 let part = self.path.join(name);
+                pickle::refuse(&part)?;
                 if part.is_file() {
                     Ok(part)
                 } else {
@@ -214,12 +214,17 @@ impl Folder {
             let name = entry.map_err(unreadable)?.file_name();
             names.extend(name.into_string());
         }
-        let networks = names
-            .iter()
-            .filter(|name| !UNUSED_NETWORKS.contains(&name.as_str()))
-            .filter_map(|name| self.network(name).ok())
-            .map(|network| network.path);
-        let files: Vec<PathBuf> = networks.collect();
+        let mut files = Vec::new();
+        for name in names {
+            if UNUSED_NETWORKS.contains(&name.as_str()) {
+                continue;
+            }
+            match self.network(&name) {
+                Ok(network) => files.push(network.path),
+                // A tokenizer, a scheduler, or a network that is nothing but pickles.
+                Err(_) => pickle::refuse_inside(&self.path.join(name))?,
+            }
+        }
         if files.is_empty() {
             return Err(self.no_weights());
         }
@@ -227,15 +232,8 @@ impl Folder {
     }
 
     fn no_weights(&self) -> Error {
-        for pickle in PICKLES {
-            let file = self.path.join(pickle);
-            if file.is_file() {
-                return Error::file(
-                    &file,
-                    "is a pickle file, which can run any code when it is loaded; fetch or save \
-                     the model as safetensors",
-                );
-            }
+        if let Err(pickle) = pickle::refuse_inside(&self.path) {
+            return pickle;
         }
         Error::file(
             &self.path,
@@ -420,6 +418,49 @@ mod tests {
             assert!(message.contains(expected), "'{message}' lacks '{expected}'");
             assert_eq!(message.lines().count(), 1, "{message}");
         }
+    }
+
+    #[test]
+    fn pickles_are_refused_whatever_their_name() {
+        for name in [
+            "pytorch_model-00001-of-00002.bin",
+            "pytorch_model.bin.index.json",
+            "model.ckpt",
+            "consolidated.00.pth",
+            "weights.PKL",
+        ] {
+            let message = failure(|folder| {
+                fs::rename(folder.path().join(WHOLE), folder.path().join(name)).expect("renames");
+            });
+            assert!(
+                message.contains(&format!("{name}: is a pickle file")),
+                "{message}"
+            );
+        }
+        let indexed = failure(|folder| {
+            fs::rename(
+                folder.path().join(WHOLE),
+                folder.path().join("pytorch_model.bin"),
+            )
+            .expect("renames");
+            let index = r#"{"weight_map":{"net.w":"pytorch_model.bin"}}"#;
+            fs::write(folder.path().join(INDEX), index).expect("writes");
+        });
+        assert!(
+            indexed.contains("pytorch_model.bin: is a pickle file"),
+            "{indexed}"
+        );
+        let network = failure(|folder| {
+            fs::remove_file(folder.path().join(WHOLE)).expect("removes");
+            fs::write(folder.path().join(PIPELINE), "{}").expect("writes");
+            let unet = folder.path().join("unet");
+            fs::create_dir(&unet).expect("makes a folder");
+            fs::write(unet.join("diffusion_pytorch_model.bin"), "x").expect("writes");
+        });
+        assert!(
+            network.contains("diffusion_pytorch_model.bin: is a pickle file"),
+            "{network}"
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::job::precision::Precision;
 use crate::job::task::Kind;
 use crate::job::task::Sequences;
 use crate::job::word::{Attention, Graph, Head, Implementation, Origin, Word};
-use crate::quality::{self as judged, Expected};
+use crate::quality::{self as judged, Expected, Readable};
 use crate::reading::{self, Reader, Reading};
 use crate::weights::{Weights, origins};
 use crate::workload::Workload;
@@ -179,7 +179,11 @@ fn inputs(
 ) -> Result<(Inputs, Expected), Error> {
     let head = job.variant.head;
     let Sequences { batch, tokens } = job.sequences()?;
-    let Some(texts) = weights.texts()? else {
+    let readable = Readable {
+        vocabulary: config.vocab_size,
+        classes: (head == Head::Classification).then_some(config.classes),
+    };
+    let Some(texts) = weights.texts(readable)? else {
         let inputs = Inputs::seeded(config, head, job.input_seed, [batch, tokens])?;
         return Ok((inputs, Expected::Unknown));
     };

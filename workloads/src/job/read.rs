@@ -80,7 +80,7 @@ impl Job {
             _ => Origin::Seeded,
         };
         let implementation = asked.word(takes.implementation, Implementation::Fast)?;
-        let attention = asked.word(takes.attention, Attention::Fused)?;
+        let attention = asked.attention(implementation)?;
         let job = Self {
             quantisation: asked.word(takes.quantisation, Quantisation::Dense)?,
             only,
@@ -165,6 +165,22 @@ impl Asked<'_> {
                 let words: Vec<&str> = takes.iter().map(|word| word.word()).collect();
                 self.refused(W::AXIS, value, &words.join(", "))
             })
+    }
+
+    /// A stock module has one attention of its own: a plan that names one would be told that it
+    /// had it.
+    fn attention(&self, implementation: Implementation) -> Result<Attention, Error> {
+        let attention = self.word(self.summary.takes.attention, Attention::Fused)?;
+        match self.point.get(Axis::Attention) {
+            Some(value) if implementation == Implementation::Reference => {
+                Err(Error::Request(format!(
+                    "axis 'attention' has the value '{value}', but axis 'implementation' is \
+                     'reference', whose attention is that of the stock module; leave 'attention' \
+                     out there"
+                )))
+            }
+            _ => Ok(attention),
+        }
     }
 
     /// What cannot be recorded is launched one by one: a plan that asks for a graph there would be

@@ -12,6 +12,7 @@ use super::network::Network;
 use super::quantised::SeededBlocks;
 use super::reference::Reference;
 use super::scratch::{Rows, sequences_at_once};
+use super::wanted::Wanted;
 use crate::Error;
 use crate::checkpoint::Spelling;
 use crate::family::{Family, MemoryNeed, Metric, Summary, Takes};
@@ -21,7 +22,7 @@ use crate::job::Job;
 use crate::job::precision::Precision;
 use crate::job::task::{Extent, Kind};
 use crate::job::word::{Attention, Graph, Implementation, Quantisation, Sampling, Word};
-use crate::quality::{self, Known};
+use crate::quality::{self, Known, Readable};
 use crate::weights::{Weights, origins};
 use crate::workload::Workload;
 
@@ -85,7 +86,7 @@ impl Family for Llama {
         device: &Device,
     ) -> std::result::Result<Box<dyn Workload>, Error> {
         let extent = job.extent()?;
-        let texts = weights.texts()?;
+        let texts = weights.texts(Readable::tokens(config(&job.model).vocab_size))?;
         let prompt = |config: &Config| match &texts {
             Some(texts) => texts.windows([extent.batch, extent.prompt_tokens], job.input_seed),
             None => Ok(seeded_prompt(job.input_seed, config.vocab_size, extent)),
@@ -166,17 +167,13 @@ fn quantised(
         let blocks = SeededBlocks { seed, format };
         return Ok(Network::quantised(&named, &blocks, dtype, device)?);
     };
-    let file = GgufFile::open(path)?;
-    match named.difference(file.config()) {
-        None => Ok(Network::quantised(file.config(), &file, dtype, device)?),
-        Some(difference) => Err(Error::file(
-            path,
-            format!(
-                "{difference} for the model '{}'; choose the file or the model to match",
-                job.model
-            ),
-        )),
-    }
+    let wanted = Wanted {
+        model: &job.model,
+        config: &named,
+        format,
+    };
+    let file = GgufFile::open(path, &wanted)?;
+    Ok(Network::quantised(file.config(), &file, dtype, device)?)
 }
 
 /// Whether every row is made of whole blocks.

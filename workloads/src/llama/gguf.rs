@@ -13,6 +13,7 @@ use candle_core::{Device, Result, bail};
 
 use super::config::Config;
 use super::quantised::{Blocks, tensors};
+use super::wanted::Wanted;
 use crate::Error;
 use crate::error::first_line;
 
@@ -27,18 +28,18 @@ impl GgufFile {
     /// Opens a file.
     ///
     /// # Errors
-    /// It cannot be read, is damaged or cut short, or holds another kind of model.
-    pub(super) fn open(path: &Path) -> std::result::Result<Self, Error> {
+    /// It cannot be read, is damaged or cut short, or holds another model or format.
+    pub(super) fn open(path: &Path, wanted: &Wanted<'_>) -> std::result::Result<Self, Error> {
         let bytes = fs::read(path)
             .map_err(|error| Error::file(path, format!("cannot be read ({error})")))?;
-        Self::read(bytes).map_err(|problem| Error::file(path, problem))
+        Self::read(bytes, wanted).map_err(|problem| Error::file(path, problem))
     }
 
     /// Reads the bytes of a file.
     ///
     /// # Errors
     /// What is wrong with them.
-    pub(super) fn read(bytes: Vec<u8>) -> std::result::Result<Self, String> {
+    pub(super) fn read(bytes: Vec<u8>, wanted: &Wanted<'_>) -> std::result::Result<Self, String> {
         let length = bytes.len() as u64;
         let mut cursor = Cursor::new(bytes);
         let content = Content::read(&mut cursor).map_err(|error| {
@@ -48,6 +49,7 @@ impl GgufFile {
             )
         })?;
         let config = config(&content)?;
+        wanted.check(&config, &content)?;
         for (name, shape) in tensors(&config) {
             let Some(info) = content.tensor_infos.get(&name) else {
                 return Err(format!(
@@ -61,9 +63,11 @@ impl GgufFile {
                 ));
             }
             let blocks = info.shape.elem_count() / info.ggml_dtype.block_size();
-            let end = content.tensor_data_offset
-                + info.offset
-                + (blocks * info.ggml_dtype.type_size()) as u64;
+            let bytes = (blocks * info.ggml_dtype.type_size()) as u64;
+            let end = content
+                .tensor_data_offset
+                .saturating_add(info.offset)
+                .saturating_add(bytes);
             if end > length {
                 return Err(format!(
                     "has {length} bytes, tensor '{name}' ends at byte {end}; it is cut short, \
@@ -210,28 +214,36 @@ fn shortest(value: f32) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::quantized::gguf_file;
-    use ops::quantised::Format;
-
     use super::*;
     use crate::llama::quantised::SeededBlocks;
+    use candle_core::quantized::{GgmlDType, gguf_file};
+    use ops::quantised::Format;
 
     fn file(change: impl Fn(&mut Vec<(&'static str, Value)>), without: &str) -> Vec<u8> {
-        let config = Config::tiny();
+        file_of(change, without, |_| GgmlDType::Q8_0)
+    }
+
+    /// A file whose matrices have the formats that are given for their names.
+    fn file_of(
+        change: impl Fn(&mut Vec<(&'static str, Value)>),
+        without: &str,
+        format: impl Fn(&str) -> GgmlDType,
+    ) -> Vec<u8> {
+        let config = named();
         let blocks = SeededBlocks {
             seed: 1,
             format: Format::Q80,
-        };
-        // 344 is no multiple of 32: widths that every block fits.
-        let config = Config {
-            intermediate_size: 352,
-            ..config
         };
         let tensors: Vec<(String, QTensor)> = tensors(&config)
             .into_iter()
             .filter(|(name, _)| name != without)
             .map(|(name, shape)| {
                 let tensor = blocks.tensor(&name, &shape).expect("seeded");
+                if shape.len() == 1 {
+                    return (name, tensor);
+                }
+                let values = tensor.dequantize(&Device::Cpu).expect("numbers");
+                let tensor = QTensor::quantize(&values, format(&name)).expect("whole blocks");
                 (name, tensor)
             })
             .collect();
@@ -244,14 +256,31 @@ mod tests {
         bytes.into_inner()
     }
 
+    /// 344 is no multiple of 32: a width that every block fits.
+    fn named() -> Config {
+        Config {
+            intermediate_size: 352,
+            ..Config::tiny()
+        }
+    }
+
+    fn read(bytes: Vec<u8>, format: Format) -> std::result::Result<GgufFile, String> {
+        let wanted = Wanted {
+            model: "llama-tiny",
+            config: &named(),
+            format,
+        };
+        GgufFile::read(bytes, &wanted)
+    }
+
     fn refusal(bytes: Vec<u8>) -> String {
-        GgufFile::read(bytes).err().expect("damaged")
+        read(bytes, Format::Q80).err().expect("damaged")
     }
 
     #[test]
     fn damage_is_named() {
         let whole = file(|_| {}, "");
-        GgufFile::read(whole.clone()).expect("whole");
+        read(whole.clone(), Format::Q80).expect("whole");
         let half = whole[..whole.len() / 2].to_vec();
         assert!(refusal(half).contains("it is cut short"));
         assert!(refusal(whole[..100].to_vec()).contains("no complete GGUF file"));
@@ -265,6 +294,53 @@ mod tests {
         let zero = file(|m| m[4].1 = Value::U32(0), "");
         assert!(refusal(zero).contains("'llama.attention.head_count' is 0"));
         let wide = file(|m| m[1].1 = Value::U32(256), "");
-        assert!(refusal(wide).contains("has the shape"));
+        let expected = "'hidden_size' is 256, expected 128 for the model 'llama-tiny'";
+        assert!(refusal(wide.clone()).contains(expected));
+        let wanted = Wanted {
+            model: "a wide one",
+            config: &Config {
+                hidden_size: 256,
+                ..named()
+            },
+            format: Format::Q80,
+        };
+        let message = GgufFile::read(wide, &wanted).err().expect("narrow tensors");
+        assert!(message.contains("has the shape"), "{message}");
+        // As many tensors as nobody has room to list.
+        let deep = file(|m| m[2].1 = Value::U32(4_000_000_000), "");
+        let expected = "'num_hidden_layers' is 4000000000, expected 2 for the model 'llama-tiny'";
+        let message = refusal(deep);
+        assert!(message.contains(expected), "{message}");
+    }
+
+    /// A result is never filed under the name of another format; a mixture is called by the format
+    /// of most of its weights.
+    #[test]
+    fn most_weights_have_the_format_that_is_asked_for() {
+        let file = |format: fn(&str) -> GgmlDType| file_of(|_| {}, "", format);
+        let plain = file(|_| GgmlDType::Q4_0);
+        read(plain.clone(), Format::Q40).expect("is what it is");
+        let message = read(plain, Format::Q80).err().expect("another format");
+        assert_eq!(
+            message,
+            "holds mostly Q4_0 (100 % of the weights that are multiplied), axis 'quantisation' \
+             asks for Q8_0 (0 %); set the axis to the format of the file, or name another file"
+        );
+        // Some matrices in more bits, as llama.cpp mixes them.
+        let mixed = file(|name| match name {
+            _ if name.contains("attn_v") || name == "output.weight" => GgmlDType::Q8_0,
+            _ => GgmlDType::Q4_0,
+        });
+        read(mixed.clone(), Format::Q40).expect("mostly");
+        assert!(read(mixed, Format::Q80).is_err());
+        // The embedding is looked up: its format is not that of the products.
+        let table = file(|name| match name {
+            "token_embd.weight" => GgmlDType::F32,
+            _ => GgmlDType::Q8_0,
+        });
+        read(table, Format::Q80).expect("products of 8 bits");
+        let floats = file(|_| GgmlDType::F16);
+        let message = read(floats, Format::Q80).err().expect("not quantised");
+        assert!(message.contains("holds mostly F16 (100 %"), "{message}");
     }
 }

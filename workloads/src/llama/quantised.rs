@@ -57,6 +57,12 @@ pub fn tensors(config: &Config) -> Vec<(String, Vec<usize>)> {
     tensors
 }
 
+/// Whether a tensor of this name is a matrix of a product; of the embedding a row is looked up,
+/// unless it is the head as well.
+pub(super) fn is_multiplied(config: &Config, name: &str, shape: &[usize]) -> bool {
+    shape.len() == 2 && (name != EMBEDDING || config.tie_word_embeddings)
+}
+
 const EMBEDDING: &str = "token_embd.weight";
 const NORM: &str = "output_norm.weight";
 const HEAD: &str = "output.weight";
@@ -215,6 +221,7 @@ mod tests {
     use crate::job::task::Extent;
     use crate::llama::generate::{Generator, seeded_prompt};
     use crate::llama::gguf::{GgufFile, metadata};
+    use crate::llama::wanted::Wanted;
 
     /// Widths in which every format has whole blocks.
     fn config() -> Config {
@@ -276,7 +283,12 @@ mod tests {
                 Network::quantised(&config, &blocks, DType::F32, &Device::Cpu).expect("seeded"),
             );
 
-            let read = GgufFile::read(bytes.clone()).expect("a whole file");
+            let wanted = Wanted {
+                model: "a small one",
+                config: &config,
+                format,
+            };
+            let read = GgufFile::read(bytes.clone(), &wanted).expect("a whole file");
             assert_eq!(read.config(), &config);
             let from_file =
                 Network::quantised(&config, &read, DType::F32, &Device::Cpu).expect("complete");

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device};
 
 use super::config::Config;
-use super::inputs::Inputs;
+use super::inputs::{CLASSES, Inputs};
 use super::network::Network;
 use super::quality;
 use super::read::{Fast, Reference};
@@ -18,7 +18,7 @@ use crate::job::Job;
 use crate::job::precision::Precision;
 use crate::job::task::{Kind, Sequences};
 use crate::job::word::{Graph, Implementation, Origin, Word};
-use crate::quality::{self as judged, Expected};
+use crate::quality::{self as judged, Expected, Readable};
 use crate::reading::{self, Reader, Reading};
 use crate::weights::{Weights, origins};
 use crate::workload::Workload;
@@ -119,7 +119,11 @@ impl Family for Lstm {
 /// What the job reads: text where the weights have some, and otherwise random words.
 fn inputs(job: &Job, config: &Config, weights: &Weights, device: &Device) -> Result<Inputs, Error> {
     let Sequences { batch, tokens } = job.sequences()?;
-    let Some(texts) = weights.texts()? else {
+    let readable = Readable {
+        vocabulary: config.vocab_size,
+        classes: Some(CLASSES),
+    };
+    let Some(texts) = weights.texts(readable)? else {
         return Inputs::seeded(config, job.input_seed, job.sequences()?);
     };
     let texts = texts.documents(batch, tokens, job.input_seed)?;

@@ -12,6 +12,9 @@ use crate::quality::Expected;
 /// Id of what stands before a short text.
 const PADDING: u32 = 0;
 
+/// Praise and blame.
+pub const CLASSES: usize = 2;
+
 /// A batch of sequences on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inputs {
@@ -81,7 +84,8 @@ impl Inputs {
             classes: Some(classes),
             ..
         } = &expected
-            && (classes.len() != self.sequences.batch || classes.iter().any(|class| *class > 1))
+            && (classes.len() != self.sequences.batch
+                || classes.iter().any(|class| *class as usize >= CLASSES))
         {
             return Err(Error::Request(format!(
                 "{} classes were given, expected 0 or 1 for each of {} sequences",

@@ -10,11 +10,13 @@ use crate::family::Metric;
 pub const METRICS: [Metric; 4] = [
     Metric {
         name: "token_agreement",
-        meaning: "weights tiny: share of made tokens that f32 weights make too, at the same place",
+        meaning: "weights tiny, sampling greedy: share of made tokens that f32 weights make too, at the \
+                  same place",
     },
     Metric {
         name: "exact_match",
-        meaning: "weights tiny: share of sequences whose made tokens are all those of f32 weights",
+        meaning: "weights tiny, sampling greedy: share of sequences whose made tokens are all those of \
+                  f32 weights",
     },
     Metric {
         name: "perplexity",

@@ -8,7 +8,7 @@ use model::quality::{ModelOutcomes, Omission, Outcomes, QUALITY_SCHEMA, VariantO
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use super::text::{Text, Texts};
+use super::text::{Readable, Text, Texts};
 use super::weights::{Format, Layout, rounded};
 use super::{Expected, logprob_of};
 use crate::checkpoint::Spelling;
@@ -83,16 +83,16 @@ pub fn run(
 type Study = fn(&Weights, &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error>;
 
 /// The held-out documents.
-fn texts(weights: &Weights) -> Result<Texts, Error> {
+fn texts(weights: &Weights, vocabulary: usize) -> Result<Texts, Error> {
     weights
-        .texts()?
+        .texts(Readable::tokens(vocabulary))?
         .ok_or_else(|| Error::Request(format!("the weights {} come without text", weights.id())))
 }
 
 /// Likelihood of reviews, and how prompts go on.
 fn language(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error> {
-    let texts = texts(weights)?;
     let config = gpt::config::Config::tiny(gpt::config::Family::Gpt2);
+    let texts = texts(weights, config.vocab_size)?;
     let (wanted, spelling) = (config.tensors(), gpt::config::Config::SPELLING);
     let exact = weights.tensors(&wanted, spelling, DType::F32, &Device::Cpu)?;
     // A review begins and ends with the end of a line.
@@ -167,7 +167,7 @@ fn language(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<ModelO
 fn sentences(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<ModelOutcomes, Error> {
     use crate::encoder::config::{Config, Family};
     let config = Config::tiny(Family::Bert);
-    let texts = texts(weights)?.documents(CLASSED, 62, 0)?;
+    let texts = texts(weights, config.vocab_size)?.documents(CLASSED, 62, 0)?;
     let spelling = config.family.spelling();
     let mut variants: Vec<VariantOutcomes> = Vec::new();
     for format in Format::ALL {
@@ -232,7 +232,7 @@ fn recurrent(weights: &Weights, observe: &mut dyn FnMut(Format)) -> Result<Model
     let config = Config::SENTIMENT;
     let wanted = config.tensors();
     let exact = weights.tensors(&wanted, Spelling::EXACT, DType::F32, &Device::Cpu)?;
-    let texts = texts(weights)?.documents(CLASSED, config.words, 0)?;
+    let texts = texts(weights, config.vocab_size)?.documents(CLASSED, config.words, 0)?;
     let mut variants = Vec::new();
     for format in Format::DENSE {
         observe(format);

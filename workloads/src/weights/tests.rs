@@ -112,8 +112,9 @@ fn what_cannot_be_used_is_named_with_what_to_do() {
     );
     let no_blocks = refusal(Origin::File, Quantisation::Q4K, &at(empty));
     assert!(no_blocks.contains("is no GGUF file"), "{no_blocks}");
-    fs::write(empty.join("pytorch_model.bin"), "x").expect("writes");
-    let inside = dense(&at(empty));
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::write(folder.path().join("pytorch_model.bin"), "x").expect("writes");
+    let inside = dense(&at(folder.path()));
     assert!(
         inside.contains("pytorch_model.bin: is a pickle file"),
         "{inside}"

@@ -118,6 +118,56 @@ fn what_cannot_be_recorded_is_launched_one_by_one() {
     }
 }
 
+/// The stock module has one attention of its own, whatever a plan says.
+#[test]
+fn attention_is_an_axis_of_the_fast_composition() {
+    let mut checked = 0;
+    for (model, family) in Registry::own().models() {
+        let summary = family.summary(model);
+        let stock = summary
+            .takes
+            .implementation
+            .contains(&Implementation::Reference);
+        if !stock || summary.takes.attention.is_empty() {
+            continue;
+        }
+        let lengths = match summary.kind {
+            Kind::Generate => vec![(Axis::PromptTokens, 8), (Axis::DecodeTokens, 4)],
+            Kind::Transcribe => vec![(Axis::DecodeTokens, 4)],
+            Kind::Read { .. } => vec![(Axis::PromptTokens, 8)],
+            Kind::See { .. } | Kind::Draw { .. } => vec![],
+        };
+        let words = [(Axis::Model, model), (Axis::Precision, "f32")];
+        let mut request = request();
+        request.point = words
+            .map(|(axis, word)| (axis, AxisValue::Text(word.into())))
+            .into_iter()
+            .chain([(Axis::Batch, AxisValue::Integer(1))])
+            .chain(
+                lengths
+                    .into_iter()
+                    .map(|(axis, count)| (axis, AxisValue::Integer(count))),
+            )
+            .collect();
+        for attention in summary.takes.attention {
+            let mut request = request.clone();
+            text(Axis::Implementation, "reference")(&mut request);
+            read(&request).expect("complete");
+            text(Axis::Attention, attention.word())(&mut request);
+            let message = read(&request).expect_err("heeds no axis").to_string();
+            let expected = format!(
+                "axis 'attention' has the value '{}', but axis 'implementation' is 'reference'",
+                attention.word()
+            );
+            assert!(message.contains(&expected), "{model}: {message}");
+            text(Axis::Implementation, "fast")(&mut request);
+            read(&request).expect("complete");
+            checked += 1;
+        }
+    }
+    assert!(checked > 0);
+}
+
 #[test]
 fn every_refusal_names_what_is_wrong() {
     for (message, expected) in [
