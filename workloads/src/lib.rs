@@ -45,6 +45,7 @@ pub mod registry;
 pub mod resnet;
 pub mod seeded;
 pub mod seeing;
+pub mod segformer;
 pub mod super_resolution;
 pub mod tower;
 pub mod training;
@@ -54,5 +55,6 @@ pub mod weights;
 pub mod whisper;
 pub mod worker;
 pub mod workload;
+pub mod yolo;
 
 pub use error::Error;
