@@ -49,6 +49,15 @@ def clip(patch, vision, text, projection, image=224, vocabulary=49_408, tokens=7
     return of_transformers("CLIP", text_config=text, vision_config=vision, projection_dim=projection)
 
 
+def segformer(name):
+    def make():
+        import detection_models
+
+        return detection_models.segmenter(name)
+
+    return make
+
+
 def of_torchvision(name):
     def make():
         import picture_torchvision
@@ -80,6 +89,7 @@ MODELS = {
     "resnet-50": (of_torchvision("resnet_50"), 224, 32),
     "deeplabv3-tiny": (of_torchvision("deeplabv3_tiny"), 520, 8),
     "deeplabv3": (of_torchvision("deeplabv3"), 520, 8),
+    **{name: (segformer(name), 512, 32) for name in ("segformer-tiny", "segformer-b0", "segformer-b2")},
     "unet-tiny": (ours("Unet", (8, 12, 16, 24, 32)), 512, 16),
     "unet": (ours("Unet"), 512, 16),
     "real-esrgan-tiny": (ours("RealEsrgan", 2, 12, 6), 256, 1),
@@ -119,7 +129,7 @@ def normalised(values, model):
         return with_([0.5] * 3, [0.5] * 3)
     if family == "clip":
         return with_([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
-    if family in ("resnet", "deeplabv3"):
+    if family in ("resnet", "deeplabv3", "segformer"):
         return with_([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     if family == "edsr":
         return with_([0.4488, 0.4371, 0.4040], [1 / 255] * 3)

@@ -13,6 +13,7 @@ pub mod description;
 pub mod family;
 pub mod fast;
 pub mod layer;
+mod layer_norm;
 pub mod plain;
 pub mod plan;
 pub mod see;

@@ -47,6 +47,7 @@ pub mod registry;
 pub mod resnet;
 pub mod seeded;
 pub mod seeing;
+pub mod segformer;
 pub mod shapes;
 pub mod super_resolution;
 pub mod tower;
@@ -57,5 +58,6 @@ pub mod weights;
 pub mod whisper;
 pub mod worker;
 pub mod workload;
+pub mod yolo;
 
 pub use error::Error;

@@ -8,8 +8,8 @@ use crate::super_resolution::{edsr, real_esrgan};
 use crate::weights::{Places, Weights};
 use crate::workload::Workload;
 use crate::{
-    Error, clip, deeplab, device, diffusion, encoder, gpt, llama, lstm, memory, resnet, shapes,
-    unet, vit, whisper,
+    Error, clip, deeplab, device, diffusion, encoder, gpt, llama, lstm, memory, resnet, segformer,
+    shapes, unet, vit, whisper, yolo,
 };
 
 /// The families of this project. A new one is a file and a line.
@@ -26,6 +26,8 @@ static FAMILIES: &[&dyn Family] = &[
     &resnet::RESNET,
     &unet::UNET,
     &deeplab::DEEPLAB,
+    &segformer::SEGFORMER,
+    &yolo::YOLO,
     &real_esrgan::REAL_ESRGAN,
     &edsr::EDSR,
     &diffusion::family::StableDiffusion,

@@ -98,6 +98,7 @@ fn parameters_are_those_of_the_released_checkpoints() {
         ("unet", 31_037_698),
         ("real-esrgan", 16_697_987),
         ("edsr", 43_089_923),
+        ("segformer-b0", 3_752_694),
         ("yolov8n", 3_157_200 - 16),
         ("yolov8s", 11_166_560 - 16),
         ("yolov8m", 25_902_640 - 16),

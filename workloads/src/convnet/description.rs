@@ -1,6 +1,7 @@
 //! What a network computes: values, and how each follows from those before it.
 
 use super::layer::{Conv, Form, Layer};
+use super::layer_norm::LayerNorm;
 use crate::picture::CHANNELS;
 
 /// A value of a network: a batch of square pictures of some channels.
@@ -48,6 +49,11 @@ pub(super) enum Operation {
     Concatenation,
     /// The inputs, each times its weight, added up.
     Sum { weights: Vec<f32> },
+    /// Each pixel normalised over its channels.
+    LayerNorm { norm: usize },
+    /// The pixels of the first input attend to those of the second, whose channels are keys, then
+    /// values.
+    Attention { heads: usize },
 }
 
 /// A value with its origin.
@@ -63,6 +69,7 @@ pub(super) struct Node {
 pub struct Description {
     pub(super) nodes: Vec<Node>,
     pub(super) layers: Vec<Layer>,
+    pub(super) norms: Vec<LayerNorm>,
     pub(super) outputs: Vec<(&'static str, Value)>,
 }
 
@@ -80,6 +87,7 @@ impl Description {
         Self {
             nodes: vec![picture],
             layers: Vec::new(),
+            norms: Vec::new(),
             outputs: Vec::new(),
         }
     }
@@ -121,8 +129,7 @@ impl Description {
             conv,
         };
         let shape = Shape {
-            // The padding makes up for all of the window but one pixel.
-            edge_px: (input.edge_px - 1) / layer.conv.stride + 1,
+            edge_px: layer.output_edge(input.edge_px),
             channels: layer.conv.outputs,
         };
         self.layers.push(layer);
@@ -215,6 +222,31 @@ impl Description {
         self.add(Operation::Sum { weights }, inputs, shape)
     }
 
+    /// Each pixel normalised over its channels.
+    pub fn layer_norm(&mut self, input: Value, name: impl Into<String>) -> Value {
+        let shape = self.shape(input);
+        self.norms.push(LayerNorm {
+            name: name.into(),
+            channels: shape.channels,
+        });
+        let norm = self.norms.len() - 1;
+        self.add(Operation::LayerNorm { norm }, vec![input], shape)
+    }
+
+    /// The pixels of `queries` attend to those of another picture, whose channels are its keys, then
+    /// its values, in so many heads.
+    ///
+    /// # Panics
+    /// The channels do not fit each other or the heads: the network is written down wrongly.
+    pub fn attention(&mut self, queries: Value, keys_values: Value, heads: usize) -> Value {
+        let shape = self.shape(queries);
+        let answering = self.shape(keys_values).channels;
+        assert_eq!(answering, 2 * shape.channels, "keys and values");
+        assert!(shape.channels.is_multiple_of(heads), "heads of one width");
+        let inputs = vec![queries, keys_values];
+        self.add(Operation::Attention { heads }, inputs, shape)
+    }
+
     fn add(&mut self, operation: Operation, inputs: Vec<Value>, shape: Shape) -> Value {
         self.nodes.push(Node {
             operation,
@@ -226,25 +258,41 @@ impl Description {
 
     /// Every tensor of a checkpoint by its name.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        self.layers.iter().flat_map(Layer::tensors).collect()
+        let norms = self.norms.iter().flat_map(LayerNorm::tensors);
+        self.layers
+            .iter()
+            .flat_map(Layer::tensors)
+            .chain(norms)
+            .collect()
     }
 
     /// Trained numbers; the statistics of batch norms are none.
     pub fn parameters(&self) -> u64 {
-        self.layers.iter().map(Layer::parameters).sum()
+        let layers: u64 = self.layers.iter().map(Layer::parameters).sum();
+        layers + self.in_norms()
     }
 
     /// Numbers of weights that a pass reads, with the norms folded in.
     pub fn folded(&self) -> u64 {
-        self.layers.iter().map(Layer::folded).sum()
+        let layers: u64 = self.layers.iter().map(Layer::folded).sum();
+        layers + self.in_norms()
     }
 
-    /// Multiply-adds of one picture in products of matrices and convolutions.
+    fn in_norms(&self) -> u64 {
+        self.norms.iter().map(LayerNorm::parameters).sum()
+    }
+
+    /// Multiply-adds of one picture in products of matrices, convolutions and attention.
     pub fn multiply_adds(&self) -> u64 {
         let of_node = |node: &Node| match node.operation {
             Operation::Convolution { layer } => {
                 let pixels = node.shape.edge_px * node.shape.edge_px;
                 pixels as u64 * self.layers[layer].multiply_adds_a_pixel()
+            }
+            Operation::Attention { .. } => {
+                let keys_px = self.shape(node.inputs[1]).edge_px;
+                // Scores, then the values that they weigh.
+                2 * (node.shape.elements() * keys_px * keys_px) as u64
             }
             _ => 0,
         };

@@ -3,10 +3,12 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
+use ops::attention;
 use ops::image::{self, Conv2d};
 use ops::linear::Math;
 
 use super::description::{Description, Node, Operation, Value};
+use super::layer_norm::Loaded;
 use super::plan::Plan;
 use crate::seeing::{Output, Pass};
 
@@ -56,6 +58,17 @@ enum Step {
         parts: Vec<(Tensor, f32)>,
         out: Tensor,
     },
+    LayerNorm {
+        norm: Loaded,
+        input: Tensor,
+        out: Tensor,
+    },
+    Attention {
+        queries: Tensor,
+        keys_values: Tensor,
+        heads: usize,
+        out: Tensor,
+    },
 }
 
 impl Fast {
@@ -77,7 +90,16 @@ impl Fast {
             .map(|layer| layer.fused(weights, dtype, math))
             .collect::<Result<_>>()?;
         let values = values(network, &pictures, dtype, &device)?;
-        let mut build = Build { layers, values };
+        let norms = network
+            .norms
+            .iter()
+            .map(|norm| norm.load(weights, dtype))
+            .collect::<Result<_>>()?;
+        let build = Build {
+            layers,
+            norms,
+            values,
+        };
         let steps = network
             .nodes
             .iter()
@@ -155,6 +177,7 @@ fn values(
 /// What the steps are made of: each layer is taken once.
 struct Build {
     layers: Vec<Conv2d>,
+    norms: Vec<Loaded>,
     values: Vec<Tensor>,
 }
 
@@ -163,7 +186,7 @@ impl Build {
         self.values[value.0].clone()
     }
 
-    fn step(&mut self, node: &Node, index: usize) -> Option<Step> {
+    fn step(&self, node: &Node, index: usize) -> Option<Step> {
         let inputs: Vec<Tensor> = node.inputs.iter().map(|value| self.value(*value)).collect();
         let out = self.values[index].clone();
         let input = inputs.first().cloned()?;
@@ -200,6 +223,17 @@ impl Build {
             Operation::Concatenation => Step::Concatenation { inputs, out },
             Operation::Sum { weights } => Step::Sum {
                 parts: inputs.into_iter().zip(weights.iter().copied()).collect(),
+                out,
+            },
+            Operation::LayerNorm { norm } => Step::LayerNorm {
+                norm: self.norms[*norm].clone(),
+                input,
+                out,
+            },
+            Operation::Attention { heads } => Step::Attention {
+                queries: input,
+                keys_values: inputs[1].clone(),
+                heads: *heads,
                 out,
             },
         })
@@ -241,6 +275,18 @@ impl Step {
                 let parts: Vec<(&Tensor, f32)> =
                     parts.iter().map(|(part, weight)| (part, *weight)).collect();
                 image::weighted_sum(&parts, None, out)
+            }
+            Self::LayerNorm { norm, input, out } => norm.fused(input, out),
+            Self::Attention {
+                queries,
+                keys_values,
+                heads,
+                out,
+            } => {
+                let (batch, .., channels) = queries.dims4()?;
+                #[expect(clippy::cast_precision_loss, reason = "a head is narrow")]
+                let scale = ((channels / heads) as f32).powf(-0.5);
+                attention::cross(queries, keys_values, batch, *heads, scale, out)
             }
         }
     }

@@ -15,6 +15,7 @@ pub struct Conv {
     pub(super) name: String,
     pub(super) outputs: usize,
     pub(super) kernel: usize,
+    pub(super) padded: bool,
     pub(super) stride: usize,
     pub(super) dilation: usize,
     pub(super) groups: usize,
@@ -23,6 +24,18 @@ pub struct Conv {
     pub(super) activation: Option<Activation>,
     pub(super) scale: Option<f64>,
     pub(super) form: Form,
+    pub(super) lies: Lies,
+}
+
+/// Where a checkpoint has the outputs of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lies {
+    /// In tensors of its own name.
+    Alone,
+    /// The first half there, the second half in tensors of this name.
+    WithSecondHalf(String),
+    /// From this output on, in tensors that have so many.
+    Within { first: usize, of: usize },
 }
 
 /// A batch norm after a convolution.
@@ -52,6 +65,7 @@ impl Conv {
             name: name.into(),
             outputs,
             kernel,
+            padded: true,
             stride: 1,
             dilation: 1,
             groups: 1,
@@ -60,6 +74,7 @@ impl Conv {
             activation: None,
             scale: None,
             form: Form::Convolution,
+            lies: Lies::Alone,
         }
     }
 
@@ -75,6 +90,35 @@ impl Conv {
     #[must_use]
     pub fn stride(self, stride: usize) -> Self {
         Self { stride, ..self }
+    }
+
+    /// Without zeros around the picture, so that windows as large as the stride lie side by side.
+    #[must_use]
+    pub fn unpadded(self) -> Self {
+        Self {
+            padded: false,
+            ..self
+        }
+    }
+
+    /// Two layers that see the same, as one: the second half of the outputs has tensors of this
+    /// name.
+    #[must_use]
+    pub fn beside(self, second: impl Into<String>) -> Self {
+        Self {
+            lies: Lies::WithSecondHalf(second.into()),
+            ..self
+        }
+    }
+
+    /// A part of a layer that has `of` outputs in a checkpoint: those from `first` on. All parts
+    /// together must be the layer.
+    #[must_use]
+    pub fn part(self, first: usize, of: usize) -> Self {
+        Self {
+            lies: Lies::Within { first, of },
+            ..self
+        }
     }
 
     /// With so many steps between the values of a window.
@@ -175,9 +219,19 @@ pub(super) struct NormTensors {
 }
 
 impl Layer {
-    /// Zeros around the picture, so that the edge is only divided by the stride.
+    /// Zeros around the picture: where it is padded, the edge is only divided by the stride.
     pub(super) const fn padding(&self) -> usize {
-        self.conv.dilation * (self.conv.kernel - 1) / 2
+        if self.conv.padded {
+            self.conv.dilation * (self.conv.kernel - 1) / 2
+        } else {
+            0
+        }
+    }
+
+    /// The edge of the result for pictures of an edge.
+    pub(super) const fn output_edge(&self, edge_px: usize) -> usize {
+        let window = self.conv.dilation * (self.conv.kernel - 1);
+        (edge_px + 2 * self.padding() - window - 1) / self.conv.stride + 1
     }
 
     pub(super) const fn geometry(&self) -> Geometry {
@@ -228,13 +282,30 @@ impl Layer {
         (outputs * kernel * kernel * (self.inputs / groups)) as u64
     }
 
-    /// Every tensor by its name in a checkpoint.
+    /// Every tensor by its name in a checkpoint. Of a layer in parts, the first part has them.
     pub(super) fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let name = &self.conv.name;
-        let outputs = self.stored_outputs();
-        let mut tensors = vec![(format!("{name}.weight"), self.weight_shape())];
-        if self.conv.bias {
-            tensors.push((format!("{name}.bias"), vec![outputs]));
+        let mut shape = self.weight_shape();
+        let mut outputs = self.stored_outputs();
+        let mut names = vec![&self.conv.name];
+        match &self.conv.lies {
+            Lies::Alone => {}
+            Lies::WithSecondHalf(second) => {
+                names.push(second);
+                outputs /= 2;
+                shape[0] = outputs;
+            }
+            Lies::Within { first: 0, of } => {
+                outputs = *of;
+                shape[0] = outputs;
+            }
+            Lies::Within { .. } => return Vec::new(),
+        }
+        let mut tensors = Vec::new();
+        for name in names {
+            tensors.push((format!("{name}.weight"), shape.clone()));
+            if self.conv.bias {
+                tensors.push((format!("{name}.bias"), vec![outputs]));
+            }
         }
         if let Some(norm) = &self.conv.norm {
             for part in ["weight", "bias", "running_mean", "running_var"] {
@@ -244,25 +315,50 @@ impl Layer {
         tensors
     }
 
+    /// Takes a tensor whose first dimension are the outputs.
+    fn take(
+        &self,
+        weights: &VarBuilder<'_>,
+        (name, part): (&str, &str),
+        shape: &[usize],
+        init: Init,
+    ) -> Result<Tensor> {
+        let get = |name: &str, outputs: usize| {
+            let mut shape = shape.to_vec();
+            shape[0] = outputs;
+            weights.pp(name).get_with_hints(shape, part, init)
+        };
+        match &self.conv.lies {
+            Lies::Alone => get(name, shape[0]),
+            Lies::WithSecondHalf(second) => {
+                let half = shape[0] / 2;
+                Tensor::cat(&[get(name, half)?, get(second, half)?], 0)
+            }
+            Lies::Within { first, of } => get(name, *of)?.narrow(0, *first, shape[0])?.contiguous(),
+        }
+    }
+
     /// Takes the tensors of a checkpoint.
     ///
     /// # Errors
     /// One is missing or has another shape.
     pub(super) fn load(&self, weights: &VarBuilder<'_>) -> Result<Tensors> {
         let outputs = self.stored_outputs();
-        let own = weights.pp(&self.conv.name);
+        let name = self.conv.name.as_str();
         let random = candle_nn::init::DEFAULT_KAIMING_NORMAL;
-        let weight = own.get_with_hints(self.weight_shape(), "weight", random)?;
+        let weight = self.take(weights, (name, "weight"), &self.weight_shape(), random)?;
         let bias = self
             .conv
             .bias
-            .then(|| own.get_with_hints(outputs, "bias", Init::Const(0.0)))
+            .then(|| self.take(weights, (name, "bias"), &[outputs], Init::Const(0.0)))
             .transpose()?;
         let norm = match &self.conv.norm {
             None => None,
             Some(norm) => {
-                let own = weights.pp(&norm.name);
-                let get = |name, value| own.get_with_hints(outputs, name, Init::Const(value));
+                let get = |part, value| {
+                    let name = norm.name.as_str();
+                    self.take(weights, (name, part), &[outputs], Init::Const(value))
+                };
                 Some(NormTensors {
                     weight: get("weight", norm.gain)?,
                     bias: get("bias", 0.0)?,

@@ -8,11 +8,13 @@ use ops::image::Activation;
 
 use super::description::{Description, Node, Operation};
 use super::layer::{Layer, NormTensors, Tensors};
+use super::layer_norm::Loaded;
 
 /// A network with its weights on a device.
 pub struct Plain {
     network: Description,
     layers: Vec<Tensors>,
+    norms: Vec<Loaded>,
 }
 
 impl Plain {
@@ -24,6 +26,11 @@ impl Plain {
         let load = |layer: &Layer| converted(&layer.load(weights)?, dtype);
         Ok(Self {
             layers: network.layers.iter().map(load).collect::<Result<_>>()?,
+            norms: network
+                .norms
+                .iter()
+                .map(|norm| norm.load(weights, dtype))
+                .collect::<Result<_>>()?,
             network: network.clone(),
         })
     }
@@ -83,6 +90,8 @@ impl Plain {
                 let first = parts.next().map(scaled).expect("a sum has parts")?;
                 parts.try_fold(first, |sum, part| sum + scaled(part)?)
             }
+            Operation::LayerNorm { norm } => self.norms[*norm].plain(input),
+            Operation::Attention { heads } => attend(input, inputs[1], *heads),
         }
     }
 }
@@ -122,6 +131,21 @@ fn convolve(
         None => Ok(sum),
         Some(activation) => activate(&sum, activation),
     }
+}
+
+/// Product, softmax and product: queries `[batch, c, h, w]`, keys and values `[batch, 2 c, h', w']`.
+fn attend(queries: &Tensor, keys_values: &Tensor, heads: usize) -> Result<Tensor> {
+    let (batch, channels, ..) = queries.dims4()?;
+    let by_head = |x: &Tensor| x.reshape((batch, heads, channels / heads, ()));
+    let keys = by_head(&keys_values.narrow(1, 0, channels)?.contiguous()?)?;
+    let values = by_head(&keys_values.narrow(1, channels, channels)?.contiguous()?)?;
+    let asked = by_head(queries)?.t()?.contiguous()?;
+    #[expect(clippy::cast_precision_loss, reason = "a head is narrow")]
+    let scale = ((channels / heads) as f64).powf(-0.5);
+    let scores = (asked.matmul(&keys)? * scale)?;
+    let shares = candle_nn::ops::softmax_last_dim(&scores)?;
+    let seen = values.matmul(&shares.t()?.contiguous()?)?;
+    seen.reshape(queries.shape())
 }
 
 fn by_channel(vector: &Tensor) -> Result<Tensor> {

@@ -4,8 +4,8 @@ use super::ask::Ask;
 use super::error::CostError;
 use super::phase::Phase;
 use super::{
-    clip, decoder, diffusion, encoder, lstm, residual, super_resolution, unet, vision_transformer,
-    whisper, yolo,
+    clip, decoder, diffusion, encoder, lstm, residual, segformer, super_resolution, unet,
+    vision_transformer, whisper, yolo,
 };
 use crate::axis::Axis;
 
@@ -22,7 +22,7 @@ pub(super) trait Architecture {
 type Family = fn(&str) -> Option<Box<dyn Architecture>>;
 
 /// Every family. A new one is a file and a line.
-const FAMILIES: [Family; 11] = [
+const FAMILIES: [Family; 12] = [
     decoder::named,
     encoder::named,
     lstm::named,
@@ -32,6 +32,7 @@ const FAMILIES: [Family; 11] = [
     diffusion::named,
     residual::named,
     yolo::named,
+    segformer::named,
     unet::named,
     super_resolution::named,
 ];

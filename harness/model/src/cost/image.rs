@@ -50,6 +50,27 @@ impl Image {
         }
     }
 
+    /// A convolution of each channel by itself.
+    pub(super) fn depthwise(
+        self,
+        tally: &mut Tally,
+        kernel: u64,
+        stride: u64,
+        after: After,
+    ) -> Self {
+        let edge_px = self.edge_px.div_ceil(stride);
+        tally.depthwise(Conv {
+            batch: self.batch,
+            edge_out: edge_px,
+            stride,
+            kernel,
+            inputs: self.channels,
+            outputs: self.channels,
+            after,
+        });
+        Self { edge_px, ..self }
+    }
+
     /// Convolution, batch norm and an activation function of the weight of `SiLU`.
     pub(super) fn conv_norm_silu(
         self,

@@ -28,6 +28,7 @@ mod lstm;
 pub mod number_format;
 pub mod phase;
 mod residual;
+mod segformer;
 mod super_resolution;
 pub mod tally;
 pub mod transformer;

@@ -61,6 +61,17 @@ pub(super) enum After {
     FrozenNorm,
 }
 
+impl After {
+    /// Trained parameters and streamed numbers, for so many outputs.
+    const fn of(self, outputs: u64) -> (u64, u64) {
+        match self {
+            Self::Bias => (outputs, outputs),
+            Self::BatchNorm => (2 * outputs, outputs),
+            Self::FrozenNorm => (0, outputs),
+        }
+    }
+}
+
 /// Attention of all heads of all sequences.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attention {
@@ -140,11 +151,7 @@ impl Tally {
     pub(super) fn conv(&mut self, conv: Conv) {
         let pixels = conv.batch * conv.edge_out * conv.edge_out;
         let window = conv.kernel * conv.kernel * conv.inputs;
-        let (parameters, streamed) = match conv.after {
-            After::Bias => (conv.outputs, conv.outputs),
-            After::BatchNorm => (2 * conv.outputs, conv.outputs),
-            After::FrozenNorm => (0, conv.outputs),
-        };
+        let (parameters, streamed) = conv.after.of(conv.outputs);
         self.parameters += window * conv.outputs + parameters;
         self.stream_matrix(window * conv.outputs);
         self.stream_vector(streamed);
@@ -152,6 +159,29 @@ impl Tally {
         let read = conv.batch * edge_in * edge_in * conv.inputs;
         self.product(pixels, window, conv.outputs, read);
         self.fused(pixels * conv.outputs, 1.0);
+    }
+
+    /// A convolution of each channel by itself. Its multiply-adds are no product of matrices for
+    /// the hardware: they are done outside of the tensor cores.
+    pub(super) fn depthwise(&mut self, conv: Conv) {
+        let pixels = conv.batch * conv.edge_out * conv.edge_out;
+        let window = conv.kernel * conv.kernel;
+        let (parameters, streamed) = conv.after.of(conv.outputs);
+        self.parameters += window * conv.outputs + parameters;
+        self.stream_matrix(window * conv.outputs);
+        self.stream_vector(streamed);
+        let written = pixels * conv.outputs;
+        let products = 2.0 * count(written) * count(window);
+        self.counts.matrix_operations += products;
+        self.operations(Pipe::Fp32, products);
+        self.fused(written, 1.0);
+        let bytes = self.format.activation_bytes;
+        let read = count(written * conv.stride * conv.stride) * bytes;
+        let written = count(written) * bytes;
+        self.counts.cost.cache_bytes += read + written;
+        self.spill(read, 1.0);
+        self.spill(written, 1.0);
+        self.counts.cost.kernels += 1.0;
     }
 
     /// Rows of a table that are looked up and summed with what the positions add.
