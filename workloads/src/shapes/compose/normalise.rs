@@ -44,10 +44,6 @@ impl Extent {
     }
 
     /// Mean, and one by the deviation, of a group.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a picture has far fewer than 2^53 values"
-    )]
     fn moments(&self, picture: &[f32], group: usize) -> (f64, f64) {
         let (mut sum, mut squares) = (0f64, 0f64);
         self.for_each(group, |place| {

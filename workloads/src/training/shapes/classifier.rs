@@ -41,7 +41,7 @@ impl Classifier {
 fn labels(batch: &Batch) -> Result<[Tensor; 3], Error> {
     let captions = batch.captions();
     Ok([
-        classes(captions.iter().map(|caption| caption.class()))?,
+        classes(captions.iter().map(crate::shapes::caption::Caption::class))?,
         classes(captions.iter().map(|caption| caption.size as usize))?,
         classes(captions.iter().map(|caption| caption.place.class()))?,
     ])

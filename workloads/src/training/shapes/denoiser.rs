@@ -61,7 +61,7 @@ impl Denoiser {
         let captions: Vec<Option<Caption>> = batch
             .captions()
             .into_iter()
-            .map(|caption| (rng.next_u32() % HIDDEN != 0).then_some(caption))
+            .map(|caption| (!rng.next_u32().is_multiple_of(HIDDEN)).then_some(caption))
             .collect();
         let factors = |of: fn(f64) -> f64| -> Result<Tensor, Error> {
             #[expect(clippy::cast_possible_truncation, reason = "factors are in f32")]
