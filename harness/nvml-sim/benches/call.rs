@@ -102,7 +102,7 @@ fn wait(time: Duration) {
 
 /// The loaded library with one device.
 struct Client {
-    library: NvmlLib,
+    nvml: NvmlLib,
     device: nvmlDevice_t,
 }
 
@@ -111,7 +111,7 @@ impl Client {
     fn open(state: &Path) -> Self {
         let path = Parts::find()
             .expect("cargo builds the library beside the benchmark")
-            .library;
+            .nvml_library;
         // SAFETY: one thread; and the functions have the signatures that the bindings declare.
         unsafe {
             std::env::set_var(ENVIRONMENT, state);
@@ -119,7 +119,10 @@ impl Client {
             assert_eq!(library.nvmlInit_v2(), 0);
             let mut device = std::ptr::null_mut();
             assert_eq!(library.nvmlDeviceGetHandleByIndex_v2(0, &raw mut device), 0);
-            Self { library, device }
+            Self {
+                nvml: library,
+                device,
+            }
         }
     }
 
@@ -127,7 +130,7 @@ impl Client {
         let mut answer = 0;
         // SAFETY: the device is of this library, the answer a local variable.
         let code = unsafe {
-            self.library
+            self.nvml
                 .nvmlDeviceGetTotalEnergyConsumption(self.device, &raw mut answer)
         };
         assert_eq!(code, 0);
@@ -138,7 +141,7 @@ impl Client {
         let mut answer = 0;
         // SAFETY: as above.
         let code = unsafe {
-            self.library
+            self.nvml
                 .nvmlDeviceGetPowerUsage(self.device, &raw mut answer)
         };
         assert_eq!(code, 0);
@@ -151,7 +154,7 @@ impl Drop for Client {
         #[expect(unsafe_code, reason = "see above")]
         // SAFETY: initialised in `open`.
         unsafe {
-            self.library.nvmlShutdown();
+            self.nvml.nvmlShutdown();
         }
     }
 }

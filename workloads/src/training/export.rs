@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Course, Trained};
+use super::{Course, STORED, Trained};
 use crate::Error;
 
 /// Files that a folder may have, in the order of their names.
@@ -43,7 +43,7 @@ pub fn export(
         .variables
         .values()?
         .into_iter()
-        .map(|(name, tensor)| Ok((name, tensor.to_dtype(course.stored())?)))
+        .map(|(name, tensor)| Ok((name, tensor.to_dtype(STORED)?)))
         .collect::<candle_core::Result<_>>()?;
     candle_core::safetensors::save(&tensors, &weights)?;
     let bytes = read(&weights)?;

@@ -8,7 +8,7 @@ use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
-use super::{Course, Recipe, Variables};
+use super::{Course, Recipe, STORED, Variables};
 use crate::Error;
 
 /// How far a training is.
@@ -89,7 +89,7 @@ pub fn run(
         });
     }
     // What is judged is what is stored.
-    variables.round_to(course.stored())?;
+    variables.round_to(STORED)?;
     Ok(Trained {
         held_out: course.judge(&variables.builder())?,
         variables,

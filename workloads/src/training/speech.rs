@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, Device, Tensor};
 use candle_nn::{VarBuilder, loss};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -170,10 +170,5 @@ impl Course for Speech {
 
     fn material(&self) -> Material {
         Material::Speech
-    }
-
-    /// In f32 the file would have 4 MiB.
-    fn stored(&self) -> DType {
-        DType::F16
     }
 }

@@ -26,7 +26,7 @@ impl Folder {
             fs_err::os::unix::fs::symlink(original, &name).map_err(|source| failed(&name, source))
         };
         for name in LIBRARY_NAMES {
-            link(&parts.library, folder.0.join(name))?;
+            link(&parts.nvml_library, folder.0.join(name))?;
         }
         let programs = folder.programs();
         fs_err::create_dir(&programs).map_err(|source| failed(&programs, source))?;

@@ -17,7 +17,7 @@ const SMI_VARIABLE: &str = "JOULEBENCH_NVIDIA_SMI";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
     /// The library with the ABI of NVML.
-    pub library: PathBuf,
+    pub nvml_library: PathBuf,
     /// The stand-in for `nvidia-smi`.
     pub nvidia_smi: PathBuf,
 }
@@ -31,7 +31,7 @@ impl Parts {
             source,
         })?;
         Ok(Self {
-            library: find(&program, LIBRARY, LIBRARY_VARIABLE)?,
+            nvml_library: find(&program, LIBRARY, LIBRARY_VARIABLE)?,
             nvidia_smi: find(&program, SMI, SMI_VARIABLE)?,
         })
     }
