@@ -11,7 +11,21 @@ pub mod patches;
 mod scratch;
 mod shape;
 
+use crate::family::Takes;
+use crate::job::precision::Precision;
+use crate::job::word::{Attention, Graph, Implementation, Origin, Word};
+
 pub use blocks::Tower;
 pub use named::by_name;
 pub use scratch::Scratch;
 pub use shape::{Activation, Names, Shape};
+
+/// Which variants networks of towers take.
+pub const TAKES: Takes = Takes {
+    precision: Precision::ALL,
+    implementation: Implementation::ALL,
+    attention: Attention::ALL,
+    graph: Graph::ALL,
+    weights: &[Origin::Seeded, Origin::File],
+    ..Takes::LEAST
+};

@@ -23,9 +23,8 @@ __device__ __forceinline__ void conv_columns(const T* x, T* out, unsigned vector
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= vectors) return;
     const unsigned row_vectors = columns / LANES;
-    const unsigned pixel = first + index / row_vectors, begin = index % row_vectors * LANES;
-    const unsigned column = pixel % out_width, line = pixel / out_width;
-    const unsigned row = line % out_height, picture = line / out_height;
+    const unsigned begin = index % row_vectors * LANES;
+    const auto [column, row, picture] = Pixel(first + index / row_vectors, out_height, out_width);
     const int top = int(row * stride_down) - int(padding_above);
     const int left = int(column * stride_across) - int(padding_left);
     const T* base = x + size_t(picture) * height * width * channels;

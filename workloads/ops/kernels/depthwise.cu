@@ -80,9 +80,8 @@ __device__ __forceinline__ void depthwise(const T* x, const T* weight, const T* 
     ptx::let_next_begin();
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= vectors) return;
-    const unsigned place = index % p.row_vectors, pixel = index / p.row_vectors;
-    const unsigned column = pixel % p.out_width, line = pixel / p.out_width;
-    const unsigned row = line % p.out_height, picture = line / p.out_height;
+    const unsigned place = index % p.row_vectors;
+    const auto [column, row, picture] = Pixel(index / p.row_vectors, p.out_height, p.out_width);
     auto sum = bias != nullptr ? Lanes<T, LANES>::load(bias + size_t(place) * LANES)
                                : zeros<T, LANES>();
     for (unsigned i = 0; i < kernel_height; ++i) {

@@ -41,6 +41,14 @@ __device__ __forceinline__ void finish(Lanes<T, LANES> values, const T* addend, 
     values.store(out + at);
 }
 
+// A pixel of pictures of this size, by its number.
+struct Pixel {
+    unsigned column, row, picture;
+
+    __device__ __forceinline__ Pixel(unsigned number, unsigned height, unsigned width)
+        : column(number % width), row(number / width % height), picture(number / width / height) {}
+};
+
 template <typename T, int LANES>
 __device__ __forceinline__ Lanes<T, LANES> zeros() {
     Lanes<T, LANES> values;

@@ -17,9 +17,8 @@ __device__ __forceinline__ void pixel_shuffle(const T* x, T* out, unsigned vecto
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= vectors) return;
     const unsigned square = factor * factor;
-    const unsigned channel = index % row_vectors * LANES, pixel = index / row_vectors;
-    const unsigned column = pixel % (width * factor), line = pixel / (width * factor);
-    const unsigned row = line % (height * factor), picture = line / (height * factor);
+    const unsigned channel = index % row_vectors * LANES;
+    const auto [column, row, picture] = Pixel(index / row_vectors, height * factor, width * factor);
     const unsigned place = row % factor * factor + column % factor;
     const size_t from = (size_t(picture) * height + row / factor) * width + column / factor;
     const T* values = x + (from * row_vectors * LANES + channel) * square + place;
@@ -78,9 +77,8 @@ __device__ __forceinline__ void resize_nearest(const T* x, T* out, unsigned vect
     ptx::let_next_begin();
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= vectors) return;
-    const unsigned place = index % row_vectors, pixel = index / row_vectors;
-    const unsigned column = pixel % out_width, line = pixel / out_width;
-    const unsigned row = line % out_height, picture = line / out_height;
+    const unsigned place = index % row_vectors;
+    const auto [column, row, picture] = Pixel(index / row_vectors, out_height, out_width);
     const unsigned y =
         min(unsigned(float(row) * __fdiv_rn(float(height), float(out_height))), height - 1);
     const unsigned x_at =
@@ -111,9 +109,8 @@ __device__ __forceinline__ void resize_bilinear(const T* x, T* out, unsigned vec
     ptx::let_next_begin();
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= vectors) return;
-    const unsigned place = index % row_vectors, pixel = index / row_vectors;
-    const unsigned column = pixel % out_width, line = pixel / out_width;
-    const unsigned row = line % out_height, picture = line / out_height;
+    const unsigned place = index % row_vectors;
+    const auto [column, row, picture] = Pixel(index / row_vectors, out_height, out_width);
     const Between down = between(row, step_down, corners, height);
     const Between across = between(column, step_across, corners, width);
     const T* first = x + size_t(picture) * height * width * row_vectors * LANES;

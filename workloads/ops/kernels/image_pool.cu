@@ -18,9 +18,8 @@ __device__ __forceinline__ void pool(const T* x, T* out, unsigned vectors, unsig
     ptx::let_next_begin();
     const unsigned index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= vectors) return;
-    const unsigned place = index % row_vectors, pixel = index / row_vectors;
-    const unsigned column = pixel % out_width, line = pixel / out_width;
-    const unsigned row = line % out_height, picture = line / out_height;
+    const unsigned place = index % row_vectors;
+    const auto [column, row, picture] = Pixel(index / row_vectors, out_height, out_width);
     const int top = int(row * stride_down) - int(padding_above);
     const int left = int(column * stride_across) - int(padding_left);
     const int y_end = min(top + int(kernel_height), int(height));

@@ -9,14 +9,14 @@ use super::see::Reference;
 use super::stock::Stock;
 use crate::Error;
 use crate::checkpoint::Spelling;
-use crate::family::{Family, MemoryNeed, Summary, Takes};
+use crate::family::{Family, MemoryNeed, Summary};
 use crate::fused::Fused;
 use crate::job::Job;
-use crate::job::precision::Precision;
 use crate::job::task::Kind;
-use crate::job::word::{Attention, Graph, Implementation, Origin, Word};
+use crate::job::word::{Attention, Implementation};
 use crate::picture::{self, Normalisation};
 use crate::seeing::{METRICS, Recorded, Seeing};
+use crate::tower::TAKES;
 use crate::weights::Weights;
 use crate::workload::Workload;
 
@@ -26,15 +26,6 @@ pub static CLIP: Clip = Clip;
 /// Two towers.
 #[derive(Clone, Copy, Debug)]
 pub struct Clip;
-
-const TAKES: Takes = Takes {
-    precision: Precision::ALL,
-    implementation: Implementation::ALL,
-    attention: Attention::ALL,
-    graph: Graph::ALL,
-    weights: &[Origin::Seeded, Origin::File],
-    ..Takes::LEAST
-};
 
 fn config(model: &str) -> Config {
     Config::named(model).expect("the registry asks for models of this family only")
@@ -128,7 +119,9 @@ impl Family for Clip {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::precision::Precision;
     use crate::job::task::{Pictures, Task};
+    use crate::job::word::Word;
     use crate::registry::Registry;
     use crate::weights::Places;
     use crate::workload::Unobserved;

@@ -8,14 +8,14 @@ use super::stock::stock;
 use crate::Error;
 use crate::checkpoint::Spelling;
 use crate::convnet::see::{PlainSeer, Stock};
-use crate::family::{Family, MemoryNeed, Summary, Takes};
+use crate::family::{Family, MemoryNeed, Summary};
 use crate::fused::Fused;
 use crate::job::Job;
-use crate::job::precision::Precision;
 use crate::job::task::Kind;
-use crate::job::word::{Attention, Graph, Implementation, Origin, Word};
+use crate::job::word::{Attention, Implementation};
 use crate::picture::{self, Normalisation};
 use crate::seeing::{METRICS, Recorded, Seeing};
+use crate::tower::TAKES;
 use crate::weights::Weights;
 use crate::workload::Workload;
 
@@ -25,15 +25,6 @@ pub static VIT: Vit = Vit;
 /// Vision transformers.
 #[derive(Clone, Copy, Debug)]
 pub struct Vit;
-
-const TAKES: Takes = Takes {
-    precision: Precision::ALL,
-    implementation: Implementation::ALL,
-    attention: Attention::ALL,
-    graph: Graph::ALL,
-    weights: &[Origin::Seeded, Origin::File],
-    ..Takes::LEAST
-};
 
 /// Models without a head are saved without the prefix.
 const SPELLING: Spelling = Spelling {
@@ -126,7 +117,9 @@ impl Family for Vit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::precision::Precision;
     use crate::job::task::{Pictures, Task};
+    use crate::job::word::Word;
     use crate::registry::Registry;
     use crate::weights::Places;
     use crate::workload::{Outcome, Unobserved};

@@ -2,6 +2,8 @@
 
 use candle_core::{Result, bail};
 
+use crate::cuda::Argument::{self, Count};
+
 /// How a convolution moves over a picture: pairs are (height, width).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Geometry {
@@ -71,6 +73,20 @@ pub struct Window {
 }
 
 impl Window {
+    /// As kernels take it: size, steps, padding before, dilation; each down and across.
+    pub(super) const fn arguments(&self) -> [Argument<'static>; 8] {
+        [
+            Count(self.kernel.0),
+            Count(self.kernel.1),
+            Count(self.stride.0),
+            Count(self.stride.1),
+            Count(self.padding.0),
+            Count(self.padding.1),
+            Count(self.dilation.0),
+            Count(self.dilation.1),
+        ]
+    }
+
     /// A window of neighbours with the same padding on each side.
     pub const fn new(
         kernel: (usize, usize),

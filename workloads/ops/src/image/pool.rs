@@ -82,15 +82,11 @@ fn launch(
         Count(width),
         Count(out_height),
         Count(out_width),
-        Count(window.kernel.0),
-        Count(window.kernel.1),
-        Count(window.stride.0),
-        Count(window.stride.1),
-        Count(window.padding.0),
-        Count(window.padding.1),
-        Count(usize::from(count_include_pad)),
     ];
-    gpu.launch(&kernel, &operands)
+    // Pools have no dilation.
+    let [window @ .., _, _] = window.arguments();
+    let counted = [Count(usize::from(count_include_pad))];
+    gpu.launch(&kernel, &[&operands[..], &window, &counted].concat())
 }
 
 /// How many windows a pool has, with the last one inside the picture (false) or hanging over it

@@ -142,15 +142,10 @@ impl Columns {
             Count(width),
             Count(out_height),
             Count(out_width),
-            Count(window.kernel.1),
-            Count(window.stride.0),
-            Count(window.stride.1),
-            Count(window.padding.0),
-            Count(window.padding.1),
-            Count(window.dilation.0),
-            Count(window.dilation.1),
         ];
-        gpu.launch(&kernel, &operands)
+        // How high the window is follows from the columns.
+        let [_, window @ ..] = window.arguments();
+        gpu.launch(&kernel, &[&operands[..], &window].concat())
     }
 
     /// Memory for so many values, in the format and on the device of `like`.

@@ -130,16 +130,10 @@ pub(super) fn few(gpu: Gpu<'_>, operands: &Operands<'_>, out: &Tensor) -> Result
         Count(width),
         Count(out_height),
         Count(out_width),
-        Count(window.kernel.0),
-        Count(window.kernel.1),
-        Count(window.stride.0),
-        Count(window.stride.1),
-        Count(window.padding.0),
-        Count(window.padding.1),
-        Count(window.dilation.0),
-        Count(window.dilation.1),
-        Count(activation),
-        Number(slope),
     ];
-    gpu.launch(&kernel, &arguments)
+    let finish = [Count(activation), Number(slope)];
+    gpu.launch(
+        &kernel,
+        &[&arguments[..], &window.arguments(), &finish].concat(),
+    )
 }
