@@ -21,8 +21,25 @@ pub(super) struct Setting {
     pub(super) device: String,
 }
 
-/// The faultless rows of each point of each setting that fit, in the order of their blocks.
+/// The faultless rows of each point of each setting that fit, in the order of their blocks. Points
+/// whose runs had different weights are left out: what they cost has no mean.
 pub(super) fn by_point(
+    rows: &[Row],
+    fits: impl Fn(&Row) -> bool,
+) -> BTreeMap<(Setting, Point), Vec<&Row>> {
+    let mut groups = whatever_their_weights(rows, fits);
+    groups.retain(|_, group| sets_of_weights(group).len() <= 1);
+    groups
+}
+
+/// The sets of weights that rows say they had.
+fn sets_of_weights<'a>(rows: &[&'a Row]) -> BTreeSet<&'a str> {
+    rows.iter()
+        .filter_map(|row| row.weights_id.as_deref())
+        .collect()
+}
+
+fn whatever_their_weights(
     rows: &[Row],
     fits: impl Fn(&Row) -> bool,
 ) -> BTreeMap<(Setting, Point), Vec<&Row>> {
@@ -45,14 +62,27 @@ pub(super) fn by_point(
 }
 
 /// Every metric of every point. Rows with faults do not enter, nor do sentinels and confirmations:
-/// they were not taken at a random place, or not for as long.
+/// they were not taken at a random place, or not for as long. A point whose runs had different
+/// weights has no estimate but a reason.
 pub fn estimates_of(rows: &[Row]) -> (Vec<EstimateRecord>, Vec<MissingRecord>) {
     let mut estimates = Vec::new();
     let mut missing = Vec::new();
-    for ((setting, point), group) in by_point(rows, |row| row.role.is_point()) {
+    for ((setting, point), group) in whatever_their_weights(rows, |row| row.role.is_point()) {
+        let sets = sets_of_weights(&group);
+        let mixed = (sets.len() > 1).then(|| {
+            let sets: Vec<&str> = sets.into_iter().collect();
+            format!(
+                "the runs of this point had different weights ({}); measure it again with one set",
+                sets.join(", ")
+            )
+        });
         for metric in Metric::ALL {
             let seed = companion::seed_of(&setting.sweep, &point, metric);
-            match metric.visit(GeometricMean { rows: &group, seed }) {
+            let found = match &mixed {
+                Some(reason) => Err(reason.clone()),
+                None => metric.visit(GeometricMean { rows: &group, seed }),
+            };
+            match found {
                 Ok(found) => estimates.push(record(&setting, &point, &group, metric, found)),
                 Err(reason) => missing.push(MissingRecord {
                     sweep: setting.sweep.clone(),
@@ -171,5 +201,53 @@ fn record(
         bootstrap_t,
         digest_consistent: (!digests.is_empty()).then_some(digests.len() == 1),
         reason: bare.reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estimate::comparisons_of;
+    use crate::quantity::JoulesPerUnit;
+    use crate::synthetic;
+
+    fn row(batch: u64, block: u32, weights_id: &str) -> Row {
+        Row {
+            run_id: format!("{batch} {block}"),
+            point: synthetic::llama_point("candle", batch, 512),
+            block,
+            weights_id: Some(weights_id.to_owned()),
+            energy_per_unit_j: Some(JoulesPerUnit::new(1.0)),
+            ..synthetic::row()
+        }
+    }
+
+    #[test]
+    fn runs_with_different_weights_have_no_mean() {
+        let mut rows: Vec<Row> = (0..2)
+            .flat_map(|block| [row(1, block, "seed:1"), row(8, block, "seed:1")])
+            .collect();
+        assert!(
+            estimates_of(&rows)
+                .1
+                .iter()
+                .all(|missing| missing.metric != Metric::EnergyPerUnit)
+        );
+        assert!(!comparisons_of(&rows).is_empty());
+        rows[3].weights_id = Some("sha256:ab".to_owned());
+        let (estimates, missing) = estimates_of(&rows);
+        let point = synthetic::llama_point("candle", 8, 512);
+        assert!(estimates.iter().all(|record| record.point != point));
+        let missing = missing
+            .iter()
+            .find(|missing| missing.metric == Metric::EnergyPerUnit)
+            .expect("a reason");
+        assert_eq!(missing.point, point);
+        assert_eq!(
+            missing.reason,
+            "the runs of this point had different weights (seed:1, sha256:ab); measure it again \
+             with one set"
+        );
+        assert!(comparisons_of(&rows).is_empty());
     }
 }

@@ -110,7 +110,11 @@ fn sections(report: &Report) -> Html {
         section(
             "sheets",
             "What our own tiny models see and draw",
-            report.sheets.iter().map(sheet::html),
+            std::iter::once(Html::tagged(
+                "p",
+                "These pictures are not derived here: `joulebench-worker quality --shapes` drew them, and they are part of the artifact.",
+            ))
+            .chain(report.sheets.iter().map(sheet::html)),
         )
     };
     Html::joined([
